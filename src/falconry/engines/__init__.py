@@ -1,0 +1,1 @@
+"""The engine room: everything that can generate, behind one narrow interface (`base.Engine`)."""

@@ -1,0 +1,66 @@
+"""One waist: what every engine does, and nothing else.
+
+The turn, the API, the command line and the benchmarks see engines only through this class, and one contract test
+suite (tests/engines/test_contract.py) runs over all of them.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Sequence
+from typing import ClassVar
+
+from falconry.messages import Delta, Message, Prompt, SamplingParams, TokenCount
+
+ALL_SAMPLING = frozenset(
+    {"max_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "stop", "seed"}
+)
+
+
+class Engine(ABC):
+    """Something that turns a prompt into text.
+
+    Class attributes:
+        kind: "llama_cpp", "openai", "tgi" or "canned".
+        can_continue: a last message of the assistant is continued, not answered.
+        supports: names of the sampling params that reach the model; the page shows the others as unsupported.
+    """
+
+    kind: ClassVar[str]
+    can_continue: bool = False
+    supports: frozenset[str] = ALL_SAMPLING
+
+    @abstractmethod
+    def generate(self, prompt: Prompt, params: SamplingParams) -> AsyncGenerator[Delta, None]:
+        """Generate from a raw string, or from messages through the model's own chat template.
+
+        Use it under `contextlib.aclosing`: closing the generator stops the work and frees the slot (≤ 1 s while
+        decoding, ≤ 2 s while the prompt is read). Texts of `params.stop` never show up in the deltas, not even in
+        part. The last delta carries the finish reason, and the usage where the backend reports it.
+
+        Raises:
+            ContextWindowExceeded: prompt longer than the context window.
+            EngineUnavailable, EngineOverloaded: nothing was generated; trying again later may help.
+            EngineInterrupted: the stream broke before its finish reason; what was yielded stands.
+            EngineError: anything else the backend complains about.
+        """
+
+    @abstractmethod
+    async def count_tokens(self, prompt: Prompt) -> TokenCount:
+        """Count the tokens of exactly what `generate` would read, template and special tokens included."""
+
+    @abstractmethod
+    async def context_length(self) -> int | None:
+        """Tokens that prompt and reply may have together; None where the backend does not tell."""
+
+    async def has_chat_template(self) -> bool:
+        """Whether `generate` takes messages. Where not, the plain prompt format is used."""
+        return True
+
+    async def render(self, messages: Sequence[Message]) -> str | None:
+        """The exact prompt that the chat template makes of messages; None where the backend does not tell."""
+        return None
+
+    async def aclose(self) -> None:
+        """Free everything: connections, processes, files. Safe to call twice."""
+        return None

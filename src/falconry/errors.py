@@ -1,0 +1,125 @@
+"""What can go wrong, one class per thing that somebody catches.
+
+    FalconryError                      500
+      InvalidRequest                   400  the request cannot be understood or is out of range
+      NotAllowed                       403
+      NotFound                         404
+        ModelNotFound
+        ConversationNotFound
+        ReplyNotFound
+      StaleConversation                409  the conversation went on elsewhere; reload
+      StorageError                     503  the database cannot be read or written
+      EngineError                      502  the engine or endpoint answered with an error
+        ContextWindowExceeded          400  the prompt can never fit
+        EngineOverloaded               429  busy; try again later
+        EngineUnavailable              503  cannot be reached or cannot start
+        EngineInterrupted              502  the stream broke before its finish reason
+
+Every error has a `code`, an English sentence that says what happened and what to do, and `details`: the values
+in that sentence. A page or a terminal in another language looks up `error.<code>` in the tables of `falconry.i18n`
+and fills in the details. Details never hold a key, a password or a prompt.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class FalconryError(Exception):
+    """The root of all errors that Falconry raises on purpose."""
+
+    status: ClassVar[int] = 500
+    default_code: ClassVar[str] = "internal_error"
+
+    def __init__(self, message: str, *, code: str | None = None, **details: str | int | float) -> None:
+        super().__init__(message)
+        self.code = code or self.default_code
+        self.details = details
+
+    @property
+    def message(self) -> str:
+        return str(self.args[0])
+
+    def as_dict(self) -> dict[str, object]:
+        """The form in which an error travels and is stored: code, English message, details."""
+        return {"code": self.code, "message": self.message, "details": dict(self.details)}
+
+
+class InvalidRequest(FalconryError):
+    status = 400
+    default_code = "invalid_request"
+
+
+class NotAllowed(FalconryError):
+    status = 403
+    default_code = "not_allowed"
+
+
+class NotFound(FalconryError):
+    status = 404
+    default_code = "not_found"
+
+
+class ModelNotFound(NotFound):
+    default_code = "model_not_found"
+
+
+class ConversationNotFound(NotFound):
+    default_code = "conversation_not_found"
+
+
+class ReplyNotFound(NotFound):
+    default_code = "reply_not_found"
+
+
+class StaleConversation(FalconryError):
+    status = 409
+    default_code = "stale_conversation"
+
+
+class StorageError(FalconryError):
+    status = 503
+    default_code = "storage_error"
+
+
+class EngineError(FalconryError):
+    status = 502
+    default_code = "engine_error"
+
+
+class ContextWindowExceeded(EngineError):
+    """The prompt alone is longer than the model can read. Carries both numbers, in tokens."""
+
+    status = 400
+    default_code = "context_length_exceeded"
+
+    def __init__(self, prompt_tokens: int, limit: int, message: str | None = None) -> None:
+        super().__init__(
+            message
+            or f"This message needs {prompt_tokens} tokens and the model can read at most {limit}. "
+            "Shorten it, or choose a model with a larger context window.",
+            prompt_tokens=prompt_tokens,
+            limit=limit,
+        )
+        self.prompt_tokens = prompt_tokens
+        self.limit = limit
+
+
+class EngineOverloaded(EngineError):
+    """The engine is busy. `retry_after` is in seconds, None where nobody knows."""
+
+    status = 429
+    default_code = "engine_overloaded"
+
+    def __init__(self, message: str, *, retry_after: float | None = None, **details: str | int | float) -> None:
+        super().__init__(message, **details)
+        self.retry_after = retry_after
+
+
+class EngineUnavailable(EngineError):
+    status = 503
+    default_code = "engine_unavailable"
+
+
+class EngineInterrupted(EngineError):
+    default_code = "engine_interrupted"

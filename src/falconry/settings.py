@@ -1,0 +1,165 @@
+"""Every option, its default, its sentence, and where things lie on disk.
+
+Settings come, strongest first, from arguments, environment variables (`FALCONRY_PORT=8000`), a `.env` file, a
+`falconry.toml` and the defaults below. The lesson's own variables `HF_API_KEY`, `HF_API_FALCOM_BASE` and `PORT` are
+understood too. docs/settings.md is generated from this file, and a test compares the two.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+BUILT_IN_MODEL = "eyas"
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def default_data_dir() -> Path:
+    """Where conversations lie: `$XDG_DATA_HOME/falconry`, on macOS `~/Library/Application Support/falconry`."""
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "falconry"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "falconry"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "falconry"
+
+
+class Endpoint(BaseModel):
+    """A server elsewhere that runs a model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(description="The name in the model picker.", min_length=1, max_length=200)
+    url: str = Field(description="Base URL, for OpenAI-compatible servers with its /v1.")
+    kind: Literal["openai", "tgi"] = Field("openai", description="The protocol it speaks.")
+    api_key: SecretStr | None = Field(None, description="The key; for `basic`, the base64 text or `user:password`.")
+    auth: Literal["bearer", "basic"] = Field("bearer", description="How the key is sent.")
+    model: str | None = Field(None, description="The model's name there; by default the first that it lists.")
+    prompt_format: Literal["auto", "plain"] = Field(
+        "auto", description="`plain` for models without a chat template: System:, User:, Assistant:."
+    )
+    context_length: int | None = Field(None, description="Tokens, where the server does not tell.", ge=128)
+
+    @field_validator("url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"an endpoint's URL starts with http:// or https://, not {value!r}")
+        if parts.username or parts.password:
+            raise ValueError("put the key into api_key and not into the URL")
+        return value.rstrip("/")
+
+
+class Settings(BaseSettings):
+    """All options. Built once, in the command line or by a test, and handed down; nothing else reads them."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FALCONRY_",
+        env_file=".env",
+        env_nested_delimiter="__",
+        toml_file="falconry.toml",
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+    )
+
+    # Where Falconry listens
+    host: str = Field("127.0.0.1", description="Address to listen on. Only loopback until logins exist.")
+    port: int = Field(
+        7860,
+        ge=0,
+        le=65535,
+        validation_alias=AliasChoices("FALCONRY_PORT", "PORT", "port"),
+        description="Port to listen on; 0 takes a free one. When nobody chose it and it is taken, the next free one.",
+    )
+    allowed_hosts: list[str] = Field(
+        default_factory=list,
+        description="Further names, each `host` or `host:port`, under which browsers may reach Falconry.",
+    )
+    open_browser: bool = Field(True, description="Open the page in a browser where there is one.")
+    language: Literal["auto", "en", "zh"] = Field(
+        "auto", description="Language of the terminal, and of the page where the browser does not say."
+    )
+
+    # Where things lie
+    data_dir: Path = Field(default_factory=default_data_dir, description="Folder for conversations and logs.")
+    database_url: SecretStr | None = Field(
+        None,
+        description="SQLAlchemy URL, for instance `postgresql+psycopg://…`; by default SQLite in the data folder.",
+    )
+
+    # Which models
+    model: str | None = Field(
+        None,
+        description="The model that is chosen at first; by default the first of `models`, then of `endpoints`, then eyas.",
+    )
+    models: list[Path] = Field(default_factory=list, description="GGUF files, or folders of them.")
+    endpoints: list[Endpoint] = Field(
+        default_factory=list, description="Servers elsewhere: name, url, kind, api_key, auth, model, …"
+    )
+    hf_api_key: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("HF_API_KEY", "hf_api_key"),
+        description="Key of the lesson's endpoint.",
+    )
+    hf_api_base: str | None = Field(
+        None,
+        validation_alias=AliasChoices("HF_API_FALCOM_BASE", "HF_API_FALCON_BASE", "hf_api_base"),
+        description="URL of the lesson's text-generation-inference endpoint; it then appears by itself.",
+    )
+    canned: bool = Field(False, description="Offer the bot without a model, which picks one of three preset replies.")
+
+    # How local models run
+    llama_server: Path | None = Field(
+        None, description="A llama-server binary of your own (CUDA, Metal, …) in place of the built-in one."
+    )
+    context_length: int | None = Field(
+        None, ge=256, description="Context window of local models in tokens; by default the model's own, at most 8192."
+    )
+    threads: int | None = Field(
+        None, ge=1, le=1024, description="Threads of a local model; by default measured and documented in docs/design.md."
+    )
+    slots: int = Field(2, ge=1, le=64, description="Replies that a local model writes at the same time.")
+    prompt_cache_mib: int = Field(256, ge=0, description="Memory for the prompts of other conversations, in MiB.")
+    loaded_models: int = Field(2, ge=1, le=64, description="Local models in memory at the same time.")
+
+    # Limits
+    engine_timeout: float = Field(
+        120.0, gt=0, description="Seconds of silence after which an endpoint counts as dead."
+    )
+    reply_timeout: float = Field(600.0, gt=0, description="Seconds after which a reply that nobody watches ends.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("warning", description="What the log tells.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def url(self) -> str:
+        """The SQLAlchemy URL of the database."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite+aiosqlite:///{self.data_dir / 'falconry.db'}"
+
+    def all_endpoints(self) -> list[Endpoint]:
+        """The configured endpoints, and the lesson's where its variables are set."""
+        if not self.hf_api_base:
+            return list(self.endpoints)
+        name = "falcon-40b-instruct" if "falcon-40b-instruct" in self.hf_api_base else "hf-endpoint"
+        lesson = Endpoint(
+            name=name, url=self.hf_api_base, kind="tgi", api_key=self.hf_api_key, auth="basic"
+        )
+        return [lesson, *self.endpoints]
