@@ -10,11 +10,16 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 BUILT_IN_MODEL = "eyas"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -97,7 +102,7 @@ class Settings(BaseSettings):
     # Which models
     model: str | None = Field(
         None,
-        description="The model that is chosen at first; by default the first of `models`, then of `endpoints`, then eyas.",
+        description="The model chosen at first; by default the first of `models`, then of `endpoints`, then eyas.",
     )
     models: list[Path] = Field(default_factory=list, description="GGUF files, or folders of them.")
     endpoints: list[Endpoint] = Field(
@@ -120,19 +125,22 @@ class Settings(BaseSettings):
         None, description="A llama-server binary of your own (CUDA, Metal, …) in place of the built-in one."
     )
     context_length: int | None = Field(
-        None, ge=256, description="Context window of local models in tokens; by default the model's own, at most 8192."
+        None,
+        ge=256,
+        description="Context window of local models in tokens; by default the model's own, at most 8192.",
     )
     threads: int | None = Field(
-        None, ge=1, le=1024, description="Threads of a local model; by default measured and documented in docs/design.md."
+        None,
+        ge=1,
+        le=1024,
+        description="Threads of a local model; by default measured and documented in docs/design.md.",
     )
     slots: int = Field(2, ge=1, le=64, description="Replies that a local model writes at the same time.")
     prompt_cache_mib: int = Field(256, ge=0, description="Memory for the prompts of other conversations, in MiB.")
     loaded_models: int = Field(2, ge=1, le=64, description="Local models in memory at the same time.")
 
     # Limits
-    engine_timeout: float = Field(
-        120.0, gt=0, description="Seconds of silence after which an endpoint counts as dead."
-    )
+    engine_timeout: float = Field(120.0, gt=0, description="Seconds of silence after which an endpoint counts as dead.")
     reply_timeout: float = Field(600.0, gt=0, description="Seconds after which a reply that nobody watches ends.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("warning", description="What the log tells.")
 
@@ -152,14 +160,12 @@ class Settings(BaseSettings):
         """The SQLAlchemy URL of the database."""
         if self.database_url is not None:
             return self.database_url.get_secret_value()
-        return f"sqlite+aiosqlite:///{self.data_dir / 'falconry.db'}"
+        return f"sqlite:///{self.data_dir / 'falconry.db'}"
 
     def all_endpoints(self) -> list[Endpoint]:
         """The configured endpoints, and the lesson's where its variables are set."""
         if not self.hf_api_base:
             return list(self.endpoints)
         name = "falcon-40b-instruct" if "falcon-40b-instruct" in self.hf_api_base else "hf-endpoint"
-        lesson = Endpoint(
-            name=name, url=self.hf_api_base, kind="tgi", api_key=self.hf_api_key, auth="basic"
-        )
+        lesson = Endpoint(name=name, url=self.hf_api_base, kind="tgi", api_key=self.hf_api_key, auth="basic")
         return [lesson, *self.endpoints]

@@ -12,9 +12,7 @@ from typing import ClassVar
 
 from falconry.messages import Delta, Message, Prompt, SamplingParams, TokenCount
 
-ALL_SAMPLING = frozenset(
-    {"max_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "stop", "seed"}
-)
+ALL_SAMPLING = frozenset({"max_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "stop", "seed"})
 
 
 class Engine(ABC):
@@ -63,4 +61,4 @@ class Engine(ABC):
 
     async def aclose(self) -> None:
         """Free everything: connections, processes, files. Safe to call twice."""
-        return None
+        return

@@ -1,0 +1,48 @@
+"""One-shot completion: a raw prompt in, its continuation out as a stream. Nothing is stored."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import asdict
+
+from fastapi import APIRouter, Request
+from fastapi.responses import StreamingResponse
+
+from falconry.api.errors import error_body, language_of
+from falconry.api.schemas import Completion
+from falconry.api.streams import SSE_HEADERS, alive, sse
+from falconry.errors import FalconryError
+from falconry.i18n import Language
+from falconry.services import Services
+
+
+def complete_router(services: Services) -> APIRouter:
+    """The route /api/complete."""
+    router = APIRouter(prefix="/api")
+
+    @router.post("/complete")
+    async def complete(request: Request, body: Completion) -> StreamingResponse:
+        """Events `delta` {"text"}, then `done` {"finish_reason", "usage"} or `error`. Leaving stops the work."""
+        services.pool.resolve(body.model)
+        return StreamingResponse(alive(_events(services, body, language_of(request))), headers=SSE_HEADERS)
+
+    return router
+
+
+async def _events(services: Services, body: Completion, language: Language) -> AsyncGenerator[bytes, None]:
+    finish_reason, usage = None, None
+    try:
+        async with (
+            services.pool.engine(body.model) as engine,
+            aclosing(engine.generate(body.prompt, body.params.to_sampling())) as deltas,
+        ):
+            async for delta in deltas:
+                usage = delta.usage or usage
+                finish_reason = delta.finish_reason or finish_reason
+                if delta.text or delta.thinking:
+                    yield sse("delta", {"text": delta.thinking + delta.text})
+    except FalconryError as error:
+        yield sse("error", error_body(error, language))
+        return
+    yield sse("done", {"finish_reason": finish_reason, "usage": asdict(usage) if usage else None})

@@ -1,0 +1,125 @@
+"""The replies in flight: jobs of the server that pages watch.
+
+Watching is level-triggered. A watcher that is woken looks at the reply's text as it is now; nothing is queued for
+it, so a reader that reads nothing costs no memory, and one that comes late misses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from time import monotonic
+
+from falconry.messages import Status, StoredMessage
+
+
+class Reply:
+    """A reply while it is written. Its text only grows, and what is in it is already in the database.
+
+    Attributes:
+        text, thinking: what there is so far.
+        version: grows with every change.
+        status: "running" until it ends.
+        message: the stored message; after the end it is the final one.
+    """
+
+    def __init__(self, message: StoredMessage) -> None:
+        self.message = message
+        self.id = message.id
+        self.conversation_id = message.conversation_id
+        self.text = message.content
+        self.thinking = message.thinking
+        self.status: Status = "running"
+        self.version = 0
+        self.stop_requested = False
+        self._cancelled = False
+        self.task: asyncio.Task[None] | None = None
+
+    def stop(self) -> None:
+        """Ask the job to stop; it ends as "stopped" with its text kept. Asking twice does no harm."""
+        self.stop_requested = True
+        self.cancel()
+
+    def cancel(self) -> None:
+        """End the job as "interrupted". Only once: a second cancellation would cut short the storing of the text."""
+        if self.task is not None and not self._cancelled:
+            self._cancelled = True
+            self.task.cancel()
+
+
+class Watcher:
+    """Wakes up when something changed since the last time it was asked."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def wake(self) -> None:
+        self._event.set()
+
+    async def wait(self, timeout: float) -> bool:
+        """True when something changed; False after `timeout` seconds of silence."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._event.wait()
+        changed = self._event.is_set()
+        self._event.clear()
+        return changed
+
+
+class Replies:
+    """The replies in flight, at most one per conversation, and who watches."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, Reply] = {}
+        self._watchers: defaultdict[str | None, set[Watcher]] = defaultdict(set)
+        self._unwatched_since: dict[str, float] = {}
+
+    def start(self, reply: Reply) -> None:
+        self._running[reply.conversation_id] = reply
+        self._unwatched_since[reply.conversation_id] = monotonic()
+        self.changed(reply.conversation_id, listed=True)
+
+    def end(self, reply: Reply) -> None:
+        if self._running.get(reply.conversation_id) is reply:
+            del self._running[reply.conversation_id]
+            self._unwatched_since.pop(reply.conversation_id, None)
+        self.changed(reply.conversation_id, listed=True)
+
+    def running(self, conversation_id: str) -> Reply | None:
+        return self._running.get(conversation_id)
+
+    def find(self, reply_id: str) -> Reply | None:
+        return next((reply for reply in self._running.values() if reply.id == reply_id), None)
+
+    def all(self) -> list[Reply]:
+        return list(self._running.values())
+
+    def unwatched_seconds(self, conversation_id: str) -> float:
+        """How long nobody has watched a conversation, in seconds; 0 while somebody does."""
+        if self._watchers.get(conversation_id):
+            return 0.0
+        return monotonic() - self._unwatched_since.get(conversation_id, monotonic())
+
+    def changed(self, conversation_id: str, *, listed: bool = False) -> None:
+        """Wake the conversation's watchers, and where the list of conversations changed, the list's too."""
+        for watcher in self._watchers.get(conversation_id, ()):
+            watcher.wake()
+        if listed:
+            for watcher in self._watchers.get(None, ()):
+                watcher.wake()
+
+    @contextmanager
+    def watch(self, conversation_id: str | None) -> Iterator[Watcher]:
+        """Watch one conversation, or with None the list of all."""
+        watcher = Watcher()
+        self._watchers[conversation_id].add(watcher)
+        try:
+            yield watcher
+        finally:
+            self._watchers[conversation_id].discard(watcher)
+            if not self._watchers[conversation_id]:
+                del self._watchers[conversation_id]
+                if conversation_id in self._unwatched_since:
+                    self._unwatched_since[conversation_id] = monotonic()

@@ -1,0 +1,274 @@
+"""One turn: from the committed question to the stored answer.
+
+    fit the history into the context window   the engine's own count; what is left out is stored
+    engine.generate                           child process or endpoint
+    commit, then show                         every delta is in the database before anybody sees it (≤ 100 ms)
+    finish                                    complete, stopped, interrupted or failed; the text is kept
+
+When the engine dies in the middle and can continue a text, the reply goes on from its partial text, once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from time import monotonic
+
+from falconry.chat.context_window import Fitted, Prompter, Prompters, fit
+from falconry.chat.prompt_format import PLAIN_STOP
+from falconry.chat.replies import Replies, Reply
+from falconry.engines.base import Engine
+from falconry.engines.pool import EnginePool
+from falconry.errors import (
+    ContextWindowExceeded,
+    EngineInterrupted,
+    FalconryError,
+    StorageError,
+)
+from falconry.messages import Delta, FinishReason, SamplingParams, Status, StoredMessage, Usage
+from falconry.storage.conversations import Conversations
+
+logger = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 0.1  # the most that a token waits for its commit
+RETRY_SECONDS = 2.0  # between two tries to store how a reply ended
+WATCH_SECONDS = 5.0  # between two looks at whether anybody still watches
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRequest:
+    """What a turn is asked to do. `path` ends with the question, or with the partial reply to be continued."""
+
+    path: Sequence[StoredMessage]
+    model: str | None
+    params: SamplingParams
+    system: str
+
+
+class Turn:
+    """Writes one reply. `run` never raises: however it ends, the reply's status says so."""
+
+    def __init__(
+        self,
+        reply: Reply,
+        request: TurnRequest,
+        *,
+        store: Conversations,
+        pool: EnginePool,
+        replies: Replies,
+        prompters: Prompters,
+        unwatched_limit: float,
+    ) -> None:
+        self._reply = reply
+        self._request = request
+        self._store = store
+        self._pool = pool
+        self._replies = replies
+        self._prompters = prompters
+        self._unwatched_limit = unwatched_limit
+        self._text = reply.text  # ahead of reply.text by what is not committed yet
+        self._thinking = reply.thinking
+        self._dirty = asyncio.Event()
+        self._finish_reason: FinishReason | None = None
+        self._usage: Usage | None = None
+        self._started = monotonic()
+
+    async def run(self) -> None:
+        status: Status = "complete"
+        error: FalconryError | None = None
+        try:
+            async with asyncio.TaskGroup() as group:
+                helpers = [group.create_task(self._keep_flushing()), group.create_task(self._end_unwatched())]
+                await self._generate()
+                for helper in helpers:
+                    helper.cancel()
+        except* asyncio.CancelledError:
+            status = "stopped" if self._reply.stop_requested else "interrupted"
+        except* EngineInterrupted as errors:
+            status, error = "interrupted", _first(errors)
+        except* FalconryError as errors:
+            error = _first(errors)
+            status = "interrupted" if self._text else "failed"
+        except* Exception as errors:
+            logger.exception("A turn failed", exc_info=errors)
+            status, error = (
+                "failed",
+                FalconryError("Something went wrong inside Falconry. The log says what."),
+            )
+        # A cancelled task may await again, and a second stop must not cut short the storing of the first.
+        await asyncio.shield(asyncio.ensure_future(self._finish(status, error)))
+
+    # -- generating
+
+    async def _generate(self) -> None:
+        try:
+            await self._generate_once(self._request.path)
+        except EngineInterrupted:
+            path = await self._path_to_go_on()
+            if path is None:
+                raise
+            await self._generate_once(path)
+
+    async def _path_to_go_on(self) -> Sequence[StoredMessage] | None:
+        """After a crash: the branch with the partial reply at its end, or None where the engine cannot continue one."""
+        if not self._text:
+            return self._request.path
+        async with self._pool.engine(self._request.model) as engine:
+            if not engine.can_continue:
+                return None
+        await self._flush()
+        question = [message for message in self._request.path if message.id != self._reply.id]
+        return [*question, replace(self._reply.message, content=self._text)]
+
+    async def _generate_once(self, path: Sequence[StoredMessage]) -> None:
+        async with self._pool.engine(self._request.model) as engine:
+            prompter = await self._prompters.of(engine)
+            context_length = await engine.context_length()
+            before = self._text
+            try:
+                await self._stream(engine, prompter, await self._fit(prompter, path, context_length))
+            except ContextWindowExceeded:
+                # An endpoint that did not tell its window may have done so with this error: then fit again.
+                learned = await engine.context_length()
+                if learned == context_length or self._text != before:
+                    raise
+                await self._stream(engine, prompter, await self._fit(prompter, path, learned))
+
+    async def _fit(self, prompter: Prompter, path: Sequence[StoredMessage], context_length: int | None) -> Fitted:
+        request = self._request
+        name = self._pool.resolve(request.model)
+        fitted = await fit(
+            prompter,
+            request.system,
+            path,
+            context_length=context_length,
+            max_tokens=request.params.max_tokens,
+            start_id=previous_start(path, name, context_length),
+        )
+        await self._store.save_context(self._reply.id, name, fitted.use)
+        self._reply.message = replace(self._reply.message, model=name, context=fitted.use)
+        return fitted
+
+    async def _stream(self, engine: Engine, prompter: Prompter, fitted: Fitted) -> None:
+        params = self._request.params
+        limits = [fitted.room] if fitted.room is not None else []
+        if params.max_tokens is not None:
+            written = self._text[len(self._reply.message.content) :]
+            used = (await engine.count_tokens(written)).tokens if written else 0
+            limits.append(max(1, params.max_tokens - used))
+        params = replace(params, max_tokens=min(limits, default=None))
+        if prompter.plain:
+            params = replace(params, stop=(*params.stop, *PLAIN_STOP))
+        add = _joiner(self._text)
+        async with aclosing(engine.generate(prompter.prompt(fitted.messages), params)) as deltas:
+            async for delta in deltas:
+                self._take(delta, add)
+
+    def _take(self, delta: Delta, add: Callable[[str], str]) -> None:
+        self._text += add(delta.text)
+        self._thinking += delta.thinking
+        if delta.text or delta.thinking:
+            self._dirty.set()
+        if delta.usage is not None:
+            self._usage = delta.usage
+        if delta.finish_reason is not None:
+            self._finish_reason = delta.finish_reason
+
+    # -- storing and showing
+
+    async def _keep_flushing(self) -> None:
+        while True:
+            await self._dirty.wait()
+            await self._flush()
+            await asyncio.sleep(FLUSH_SECONDS)
+
+    async def _flush(self) -> None:
+        """Commit what has come, then show it."""
+        self._dirty.clear()
+        text, thinking = self._text, self._thinking
+        if text == self._reply.text and thinking == self._reply.thinking:
+            return
+        await self._store.save_text(self._reply.id, text, thinking)
+        self._show(text, thinking)
+
+    def _show(self, text: str, thinking: str) -> None:
+        self._reply.text, self._reply.thinking = text, thinking
+        self._reply.version += 1
+        self._replies.changed(self._reply.conversation_id)
+
+    async def _end_unwatched(self) -> None:
+        """A generation that nobody watches ends after a while; the text is kept and can be continued."""
+        while True:
+            await asyncio.sleep(min(WATCH_SECONDS, self._unwatched_limit))
+            if self._replies.unwatched_seconds(self._reply.conversation_id) >= self._unwatched_limit:
+                raise EngineInterrupted("Nobody watched this reply for a long time, so it ended.", code="unwatched")
+
+    async def _finish(self, status: Status, error: FalconryError | None) -> None:
+        final = replace(
+            self._reply.message,
+            content=self._text,
+            thinking=self._thinking,
+            status=status,
+            finish_reason=self._finish_reason if status == "complete" else None,
+            usage=self._usage,
+            error=error.as_dict() if error else None,
+            seconds=round(monotonic() - self._started, 3),
+        )
+        try:
+            await self._store.finish_reply(final)
+        except StorageError as storage_error:
+            # Shown at once; stored as soon as the disk lets us, so that the reply is not "running" for ever.
+            final = replace(final, status="failed", error=storage_error.as_dict())
+            self._end(final)
+            await self._store_later(final)
+            return
+        self._end(final)
+
+    async def _store_later(self, final: StoredMessage) -> None:
+        while True:
+            await asyncio.sleep(RETRY_SECONDS)
+            try:
+                return await self._store.finish_reply(final)
+            except StorageError:
+                continue
+
+    def _end(self, final: StoredMessage) -> None:
+        self._reply.message = final
+        self._reply.status = final.status
+        self._show(final.content, final.thinking)
+        self._replies.end(self._reply)
+
+
+def previous_start(path: Sequence[StoredMessage], model: str, context_length: int | None) -> str | None:
+    """Where the last prompt of this branch began, as long as model and window are the same."""
+    for message in reversed(path):
+        use = message.context
+        if use is not None:
+            same = message.model == model and use.context_length == context_length
+            return use.start_id if same else None
+    return None
+
+
+def _joiner(text: str) -> Callable[[str], str]:
+    """How new text joins what is there: a reply does not begin with blanks, and no blank is doubled at a seam."""
+    fresh = True
+
+    def add(new: str) -> str:
+        nonlocal fresh
+        if fresh:
+            if not text.strip():
+                new = new.lstrip()
+            elif text.endswith(" ") and new.startswith(" "):
+                new = new[1:]
+            fresh = not new
+        return new
+
+    return add
+
+
+def _first(errors: BaseExceptionGroup[FalconryError]) -> FalconryError:
+    error = errors.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

@@ -1,0 +1,181 @@
+"""From a model's name to its engine: started on first use, and at most so many local models in memory.
+
+A local model that nobody uses makes room for another; the least recently used goes first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from time import monotonic
+
+from falconry.engines.base import ALL_SAMPLING, Engine
+from falconry.errors import ModelNotFound
+from falconry.messages import ModelInfo
+from falconry.models import eyas
+from falconry.settings import BUILT_IN_MODEL, Endpoint, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A model that can be chosen: how it is called, and how its engine is made."""
+
+    name: str
+    title: str
+    kind: str
+    make: Callable[[], Engine]
+
+    @property
+    def local(self) -> bool:
+        """Whether it takes this machine's memory."""
+        return self.kind == "llama_cpp"
+
+
+@dataclass(slots=True)
+class _Loaded:
+    engine: Engine
+    users: int = 0
+    last_used: float = field(default_factory=monotonic)
+
+
+class EnginePool:
+    """The engines of one Falconry."""
+
+    def __init__(self, specs: Mapping[str, ModelSpec], default: str, *, loaded_models: int) -> None:
+        self._specs = specs
+        self._default = default
+        self._most = loaded_models
+        self._loaded: dict[str, _Loaded] = {}
+        self._changed = asyncio.Condition()
+
+    def resolve(self, name: str | None) -> str:
+        """The name of a model, the default's for None. Raises ModelNotFound."""
+        if name is None or name == "":
+            return self._default
+        if name not in self._specs:
+            raise ModelNotFound(f"There is no model named “{name[:200]}”. Choose another one.", model=name[:200])
+        return name
+
+    def models(self) -> list[ModelInfo]:
+        """What can be chosen, in the order of the settings."""
+        return [
+            ModelInfo(
+                name=spec.name,
+                title=spec.title,
+                engine=spec.kind,
+                default=spec.name == self._default,
+                supports=loaded.engine.supports if (loaded := self._loaded.get(spec.name)) else ALL_SAMPLING,
+            )
+            for spec in self._specs.values()
+        ]
+
+    @asynccontextmanager
+    async def engine(self, name: str | None = None) -> AsyncGenerator[Engine, None]:
+        """The engine of a model, not to be unloaded inside the context. Raises ModelNotFound."""
+        loaded = await self._acquire(self.resolve(name))
+        try:
+            yield loaded.engine
+        finally:
+            loaded.users -= 1
+            loaded.last_used = monotonic()
+            async with self._changed:
+                self._changed.notify_all()
+
+    async def _acquire(self, name: str) -> _Loaded:
+        async with self._changed:
+            while True:
+                loaded = self._loaded.get(name)
+                if loaded is None and (not self._specs[name].local or await self._make_room()):
+                    loaded = self._loaded[name] = _Loaded(self._specs[name].make())
+                if loaded is not None:
+                    loaded.users += 1
+                    return loaded
+                await self._changed.wait()
+
+    async def _make_room(self) -> bool:
+        """Unload until one more local model may be loaded; False while all of them are busy."""
+        local = [name for name in self._loaded if self._specs[name].local]
+        while len(local) >= self._most:
+            idle = [name for name in local if self._loaded[name].users == 0]
+            if not idle:
+                return False
+            oldest = min(idle, key=lambda name: self._loaded[name].last_used)
+            local.remove(oldest)
+            await self._loaded.pop(oldest).engine.aclose()
+        return True
+
+    async def aclose(self) -> None:
+        """Stop all engines."""
+        engines = [loaded.engine for loaded in self._loaded.values()]
+        self._loaded.clear()
+        await asyncio.gather(*(engine.aclose() for engine in engines))
+
+
+def open_pool(settings: Settings) -> EnginePool:
+    """The pool that the settings describe. Nothing is started or reached out for yet."""
+    specs: dict[str, ModelSpec] = {}
+
+    def add(name: str, title: str, kind: str, make: Callable[[], Engine]) -> None:
+        free = next(n for i in count(1) if (n := name if i == 1 else f"{name} ({i})") not in specs)
+        specs[free] = ModelSpec(free, title if free == name else free, kind, make)
+
+    for path in _model_files(settings.models):
+        add(path.stem, path.stem, "llama_cpp", _llama_cpp(path, settings))
+    for endpoint in settings.all_endpoints():
+        add(endpoint.name, endpoint.name, endpoint.kind, _remote(endpoint, settings.engine_timeout))
+    add(BUILT_IN_MODEL, "Eyas", "llama_cpp", _llama_cpp(eyas.path(), settings))
+    if settings.canned:
+        add("canned", "Canned replies", "canned", _canned)
+    default = settings.model or next(iter(specs))
+    if default not in specs:
+        raise ModelNotFound(f"There is no model named “{default}”. There are: {', '.join(specs)}.", model=default)
+    return EnginePool(specs, default, loaded_models=settings.loaded_models)
+
+
+def _model_files(paths: list[Path]) -> list[Path]:
+    files: list[Path] = []
+    for path in paths:
+        expanded = path.expanduser()
+        files.extend(sorted(expanded.glob("*.gguf")) if expanded.is_dir() else [expanded])
+    return files
+
+
+def _llama_cpp(path: Path, settings: Settings) -> Callable[[], Engine]:
+    def make() -> Engine:
+        from falconry.engines.llama_cpp import LlamaCppEngine, LlamaCppOptions
+
+        return LlamaCppEngine(
+            path,
+            LlamaCppOptions(
+                context_length=settings.context_length,
+                threads=settings.threads,
+                slots=settings.slots,
+                prompt_cache_mib=settings.prompt_cache_mib,
+                llama_server=settings.llama_server,
+            ),
+        )
+
+    return make
+
+
+def _remote(endpoint: Endpoint, timeout: float) -> Callable[[], Engine]:
+    def make() -> Engine:
+        if endpoint.kind == "tgi":
+            from falconry.engines.tgi import TGIEngine
+
+            return TGIEngine(endpoint, timeout)
+        from falconry.engines.openai import OpenAIEngine
+
+        return OpenAIEngine(endpoint, timeout)
+
+    return make
+
+
+def _canned() -> Engine:
+    from falconry.engines.canned import CannedEngine
+
+    return CannedEngine()

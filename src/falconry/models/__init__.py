@@ -1,0 +1,1 @@
+"""The cellar: model files on disk. “Model” always means language model."""

@@ -1,0 +1,46 @@
+"""Builds the house from the settings, and takes it down in reverse: database, engines, chat."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from falconry.chat.chat import Chat
+from falconry.engines.pool import EnginePool, open_pool
+from falconry.settings import Settings
+from falconry.storage.conversations import Conversations
+from falconry.storage.database import Database
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the doors work with. `stopping` is set when Falconry ends, so that open streams close by themselves."""
+
+    settings: Settings
+    database: Database
+    pool: EnginePool
+    chat: Chat
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncGenerator[Services, None]:
+    """Open everything. Raises StorageError or ModelNotFound where the settings cannot be carried out."""
+    async with AsyncExitStack() as stack:
+        database = await Database.open(settings.url, settings.data_dir / "running")
+        stack.push_async_callback(database.aclose)
+        store = Conversations(database)
+        for reply_id in await store.interrupt_orphans():
+            logger.warning("Reply %s was cut off when Falconry last ended; its text is kept.", reply_id)
+        pool = open_pool(settings)
+        stack.push_async_callback(pool.aclose)
+        chat = Chat(store, pool, unwatched_limit=settings.reply_timeout)
+        stack.push_async_callback(chat.aclose)
+        services = Services(settings, database, pool, chat)
+        stack.callback(services.stopping.set)
+        yield services

@@ -1,0 +1,282 @@
+"""Conversations and their messages: append, read back, and never overwrite.
+
+Every function that changes a conversation says which head its caller has seen, and is refused with
+`StaleConversation` where the conversation went on elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, literal, select, update
+
+from falconry.errors import ConversationNotFound, ReplyNotFound, StaleConversation
+from falconry.messages import ContextUse, Conversation, SamplingParams, StoredMessage, Usage
+from falconry.storage.database import Database
+from falconry.storage.tables import conversations, messages
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    """Text as both databases can hold it: NUL and lone surrogates become U+FFFD."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def new_id() -> str:
+    return uuid.uuid4().hex
+
+
+class Conversations:
+    """The store of conversations."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def create(self, title: str = "") -> Conversation:
+        now = datetime.now(UTC)
+        conversation = Conversation(new_id(), storable(title), now, now)
+        await self._db.write(lambda c: c.execute(insert(conversations).values(asdict(conversation))))
+        return conversation
+
+    async def get(self, conversation_id: str) -> Conversation:
+        return await self._db.read(lambda c: _conversation(c, conversation_id))
+
+    async def newest(self, limit: int = 200) -> list[Conversation]:
+        query = select(conversations).order_by(conversations.c.updated_at.desc()).limit(limit)
+        rows = await self._db.read(lambda c: c.execute(query).all())
+        return [_to_conversation(row) for row in rows]
+
+    async def delete(self, conversation_id: str) -> None:
+        def run(c: Connection) -> None:
+            _conversation(c, conversation_id)
+            c.execute(delete(conversations).where(conversations.c.id == conversation_id))
+
+        await self._db.write(run)
+
+    async def append_turn(
+        self, conversation_id: str, parent_id: str | None, content: str, reply: StoredMessage
+    ) -> tuple[StoredMessage, StoredMessage]:
+        """Append a user's message and the running reply to it, durably, in one commit.
+
+        Raises StaleConversation where `parent_id` is not the head any more.
+        """
+        now = datetime.now(UTC)
+        question = StoredMessage(new_id(), conversation_id, parent_id, "user", storable(content), now)
+
+        def run(c: Connection) -> tuple[StoredMessage, StoredMessage]:
+            conversation = _at_head(c, conversation_id, parent_id)
+            _insert(c, question)
+            answer = self._insert_reply(c, reply, question.id)
+            title = conversation.title or _title(question.content)
+            c.execute(update(conversations).where(conversations.c.id == conversation_id).values(title=title))
+            return question, answer
+
+        return await self._db.write(run, durable=True)
+
+    async def append_reply(self, head_id: str, parent_id: str, reply: StoredMessage) -> StoredMessage:
+        """Append another running reply to a user's message; the earlier ones stay, as siblings."""
+
+        def run(c: Connection) -> StoredMessage:
+            _at_head(c, reply.conversation_id, head_id)
+            return self._insert_reply(c, reply, parent_id)
+
+        return await self._db.write(run, durable=True)
+
+    def _insert_reply(self, c: Connection, reply: StoredMessage, parent_id: str) -> StoredMessage:
+        values = {**_values(reply), "parent_id": parent_id, "owner": self._db.owner.name}
+        c.execute(insert(messages).values(values))
+        _move_head(c, reply.conversation_id, reply.id)
+        return _message(c, reply.id)
+
+    async def reopen_reply(self, reply: StoredMessage) -> StoredMessage:
+        """Mark an ended reply at the head as running again, to continue it."""
+
+        def run(c: Connection) -> StoredMessage:
+            _at_head(c, reply.conversation_id, reply.id)
+            values = {"status": "running", "error": None, "finish_reason": None, "owner": self._db.owner.name}
+            mine = (messages.c.id == reply.id) & (messages.c.status != "running")
+            if c.execute(update(messages).where(mine).values(values)).rowcount == 0:
+                raise StaleConversation("This reply is being written already.", code="reply_running")
+            _touch(c, reply.conversation_id)
+            return _message(c, reply.id)
+
+        return await self._db.write(run, durable=True)
+
+    async def save_text(self, reply_id: str, content: str, thinking: str) -> None:
+        """Store a running reply's text so far. The hot path: every 100 ms of every reply."""
+        values = {"content": storable(content), "thinking": storable(thinking)}
+        statement = update(messages).where(messages.c.id == reply_id).values(values)
+        await self._db.write(lambda c: c.execute(statement))
+
+    async def save_context(self, reply_id: str, model: str, context: ContextUse) -> None:
+        values = {"model": model, "context": asdict(context)}
+        await self._db.write(lambda c: c.execute(update(messages).where(messages.c.id == reply_id).values(values)))
+
+    async def finish_reply(self, reply: StoredMessage) -> None:
+        """Store how a reply ended: text, status, finish reason, usage, error, seconds."""
+
+        def run(c: Connection) -> None:
+            values = _values(reply)
+            keep = ("content", "thinking", "status", "finish_reason", "usage", "error", "seconds")
+            c.execute(update(messages).where(messages.c.id == reply.id).values({name: values[name] for name in keep}))
+            _touch(c, reply.conversation_id)
+
+        await self._db.write(run)
+
+    async def message(self, message_id: str) -> StoredMessage:
+        return await self._db.read(lambda c: _message(c, message_id))
+
+    async def path(
+        self, conversation_id: str, *, before: str | None = None, limit: int | None = None
+    ) -> list[StoredMessage]:
+        """The messages of the branch on show, oldest first.
+
+        Args:
+            before: only those older than this message.
+            limit: only the newest so many of them.
+        """
+
+        def run(c: Connection) -> list[StoredMessage]:
+            head = _conversation(c, conversation_id).head_id
+            start = head
+            if before is not None:
+                mine = (messages.c.id == before) & (messages.c.conversation_id == conversation_id)
+                start = c.execute(select(messages.c.parent_id).where(mine)).scalar()
+            return _ancestors(c, start, limit)
+
+        return await self._db.read(run)
+
+    async def path_to(self, message_id: str) -> list[StoredMessage]:
+        """A message and all its ancestors, oldest first."""
+        return await self._db.read(lambda c: _ancestors(c, message_id, None))
+
+    async def interrupt_orphans(self) -> list[str]:
+        """Mark running replies whose process is gone as interrupted; their text stays. Gives their ids."""
+
+        def run(c: Connection) -> list[str]:
+            running = c.execute(
+                select(messages.c.id, messages.c.conversation_id, messages.c.owner).where(
+                    messages.c.status == "running"
+                )
+            ).all()
+            orphans = [row for row in running if self._db.owner.is_dead(row.owner)]
+            for row in orphans:
+                c.execute(update(messages).where(messages.c.id == row.id).values(status="interrupted"))
+                _touch(c, row.conversation_id)
+            return [row.id for row in orphans]
+
+        return await self._db.write(run)
+
+
+def _conversation(c: Connection, conversation_id: str) -> Conversation:
+    row = c.execute(select(conversations).where(conversations.c.id == conversation_id)).first()
+    if row is None:
+        raise ConversationNotFound("This conversation does not exist.")
+    return _to_conversation(row)
+
+
+def _message(c: Connection, message_id: str) -> StoredMessage:
+    row = c.execute(select(messages).where(messages.c.id == message_id)).first()
+    if row is None:
+        raise ReplyNotFound("This reply does not exist.")
+    return _to_message(row)
+
+
+def _at_head(c: Connection, conversation_id: str, head_id: str | None) -> Conversation:
+    conversation = _conversation(c, conversation_id)
+    if conversation.head_id != head_id:
+        raise StaleConversation("This conversation went on elsewhere. Reload it; nothing was lost.")
+    return conversation
+
+
+def _insert(c: Connection, message: StoredMessage) -> None:
+    c.execute(insert(messages).values(_values(message)))
+
+
+def _move_head(c: Connection, conversation_id: str, head_id: str) -> None:
+    c.execute(update(conversations).where(conversations.c.id == conversation_id).values(head_id=head_id))
+    _touch(c, conversation_id)
+
+
+def _touch(c: Connection, conversation_id: str) -> None:
+    c.execute(
+        update(conversations)
+        .where(conversations.c.id == conversation_id)
+        .values(updated_at=datetime.now(UTC), version=conversations.c.version + 1)
+    )
+
+
+def _ancestors(c: Connection, message_id: str | None, limit: int | None) -> list[StoredMessage]:
+    if message_id is None:
+        return []
+    depth = literal(0).label("depth")
+    base = select(messages.c.id, messages.c.parent_id, depth).where(messages.c.id == message_id)
+    walk = base.cte("walk", recursive=True)
+    step = select(messages.c.id, messages.c.parent_id, walk.c.depth + 1).where(messages.c.id == walk.c.parent_id)
+    if limit is not None:
+        step = step.where(walk.c.depth + 1 < limit)
+    walk = walk.union_all(step)
+    query = select(messages).join(walk, walk.c.id == messages.c.id).order_by(walk.c.depth.desc())
+    return [_to_message(row) for row in c.execute(query)]
+
+
+def _title(content: str) -> str:
+    """The first line of the first message, at most 60 characters."""
+    line = " ".join(content.split())
+    return line if len(line) <= 60 else line[:59].rstrip() + "…"
+
+
+def _values(message: StoredMessage) -> dict[str, object]:
+    return {
+        "id": message.id,
+        "conversation_id": message.conversation_id,
+        "parent_id": message.parent_id,
+        "role": message.role,
+        "content": storable(message.content),
+        "thinking": storable(message.thinking),
+        "status": message.status,
+        "model": message.model,
+        "params": asdict(message.params) if message.params else None,
+        "finish_reason": message.finish_reason,
+        "usage": asdict(message.usage) if message.usage else None,
+        "context": asdict(message.context) if message.context else None,
+        "error": dict(message.error) if message.error else None,
+        "seconds": message.seconds,
+        "created_at": message.created_at,
+    }
+
+
+def _to_message(row: Row[Any]) -> StoredMessage:
+    params: Mapping[str, Any] | None = row.params
+    return StoredMessage(
+        id=row.id,
+        conversation_id=row.conversation_id,
+        parent_id=row.parent_id,
+        role=row.role,
+        content=row.content,
+        created_at=_aware(row.created_at),
+        status=row.status,
+        thinking=row.thinking,
+        model=row.model,
+        params=SamplingParams(**{**params, "stop": tuple(params["stop"])}) if params else None,
+        finish_reason=row.finish_reason,
+        usage=Usage(**row.usage) if row.usage else None,
+        context=ContextUse(**row.context) if row.context else None,
+        error=row.error,
+        seconds=row.seconds,
+    )
+
+
+def _to_conversation(row: Row[Any]) -> Conversation:
+    return Conversation(row.id, row.title, _aware(row.created_at), _aware(row.updated_at), row.version, row.head_id)
+
+
+def _aware(moment: datetime) -> datetime:
+    """SQLite gives back naive times; all of ours are UTC."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

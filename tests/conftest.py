@@ -1,0 +1,92 @@
+"""Real parts for all tests: an open house on a database of its own, and a real server around it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from falconry.app import create_app
+from falconry.services import Services, open_services
+from falconry.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The machine's own settings must not reach the tests."""
+    for name in ("HF_API_KEY", "HF_API_FALCOM_BASE", "HF_API_FALCON_BASE", "PORT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def make_settings(tmp_path: Path) -> Callable[..., Settings]:
+    """Settings on a data folder of the test's own; the canned bot is the default model."""
+
+    def make(**values: Any) -> Settings:
+        defaults = {"data_dir": tmp_path / "data", "canned": True, "model": "canned", "port": 0}
+        return Settings(**{**defaults, **values})
+
+    return make
+
+
+@pytest.fixture
+async def services(make_settings: Callable[..., Settings]) -> AsyncGenerator[Services, None]:
+    async with open_services(make_settings()) as opened:
+        yield opened
+
+
+class LiveServer:
+    """A uvicorn on a free port of this process; `client` speaks to it."""
+
+    def __init__(self, url: str, client: httpx.AsyncClient, services: Services) -> None:
+        self.url = url
+        self.client = client
+        self.services = services
+
+
+class Server(uvicorn.Server):
+    """A uvicorn that says when it is ready."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+
+@asynccontextmanager
+async def serve(services: Services, *, pages: bool = False) -> AsyncGenerator[LiveServer, None]:
+    """Serve open services on a free port."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        create_app(services, pages=pages), log_level="warning", access_log=False, timeout_graceful_shutdown=2
+    )
+    server = Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    await server.ready.wait()
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as client:
+        yield LiveServer(url, client, services)
+    services.stopping.set()
+    server.should_exit = True
+    await task
+
+
+@pytest.fixture
+async def server(services: Services) -> AsyncGenerator[LiveServer, None]:
+    async with serve(services) as live:
+        yield live
+
+
+Open = Callable[[Settings], AbstractAsyncContextManager[Services]]
