@@ -1,0 +1,62 @@
+"""Server-sent events that neither outlive their reader nor wait for a stalled one.
+
+Starlette's StreamingResponse notices a reader who left only at the next send, and waits for ever for one who stopped
+reading. This one ends at once in the first case and after `STALLED` seconds in the second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from falconry.web.jsontext import to_json
+
+STALLED = 30.0  # seconds with a full buffer after which a reader is cut; it can come back and misses nothing
+
+
+def event(name: str, data: object) -> str:
+    """One event, its data as JSON in a single line."""
+    return f"event: {name}\ndata: {to_json(data)}\n\n"
+
+
+class EventStream(Response):
+    """A response that sends what a generator yields, and closes the generator when the reader leaves."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, events: AsyncGenerator[str, None]) -> None:
+        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        del self.headers["content-length"]
+        self._events = events
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        sending = asyncio.ensure_future(self._send_all(send))
+        leaving = asyncio.ensure_future(_left(receive))
+        try:
+            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                sending.result()
+        finally:
+            for task in (sending, leaving):
+                task.cancel()
+            await asyncio.gather(sending, leaving, return_exceptions=True)
+
+    async def _send_all(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        try:
+            with suppress(TimeoutError, OSError):
+                async for text in self._events:
+                    async with asyncio.timeout(STALLED):
+                        await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            await self._events.aclose()
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

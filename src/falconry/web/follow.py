@@ -1,0 +1,177 @@
+"""The live view of one conversation, as server-sent events.
+
+A tab that watches is woken and looks at the conversation as it is now, so nothing is queued for it: a slow reader
+costs no memory and one who comes back misses nothing. Rendering is shared by all who watch the same reply.
+
+    state      at first: version, head, title, running reply
+    changed    the same, whenever messages came or went
+    snapshot   the running reply as a whole
+    patch      what is new in it since the last event: blocks from an index on, or text to append
+    status     how it ended: the final message
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from time import monotonic
+from weakref import WeakKeyDictionary
+
+from falconry.chat.replies import Reply
+from falconry.errors import ConversationNotFound
+from falconry.i18n import Language
+from falconry.messages import Conversation
+from falconry.services import Services
+from falconry.web.event_stream import event
+from falconry.web.live import LiveMarkdown
+from falconry.web.message_json import message_json
+
+SILENCE = 12.0  # seconds after which a comment keeps proxies from cutting the line
+GAP = 0.03  # seconds at least between two events
+
+
+class LiveReply:
+    """A running reply, rendered once for everybody."""
+
+    def __init__(self) -> None:
+        self.text = LiveMarkdown()
+        self.thinking = LiveMarkdown()
+        self._started: float | None = None
+        self.thinking_seconds: float | None = None
+
+    def update(self, reply: Reply, *, force: bool = False) -> None:
+        self.text.update(reply.text, force=force)
+        self.thinking.update(reply.thinking, force=force)
+        if self._started is None and reply.thinking:
+            self._started = monotonic()
+        if self._started is not None and self.thinking_seconds is None and reply.text:
+            self.thinking_seconds = round(monotonic() - self._started, 1)
+
+
+class LiveReplies:
+    """The rendering of each running reply, as long as the reply is in flight or watched."""
+
+    def __init__(self) -> None:
+        self._of: WeakKeyDictionary[Reply, LiveReply] = WeakKeyDictionary()
+
+    def of(self, reply: Reply, *, force: bool = False) -> LiveReply:
+        live = self._of.get(reply)
+        if live is None:
+            live = self._of[reply] = LiveReply()
+        live.update(reply, force=force)
+        return live
+
+
+@dataclass(slots=True)
+class _Seen:
+    """How much of one growing text a watcher has been sent."""
+
+    serial: int = -1
+    finished: int = 0
+    characters: int = 0
+
+    def news(self, live: LiveMarkdown, source: str) -> dict[str, object] | None:
+        """What is new: {"from", "blocks", "append"} replaces the blocks from an index on; {"append"} adds text."""
+        news: dict[str, object] | None = None
+        if self.serial != live.serial:
+            news = {
+                "from": self.finished,
+                "blocks": live.blocks[self.finished :],
+                "append": source[live.rendered :],
+            }
+            self.serial, self.finished = live.serial, len(live.finished)
+        elif len(source) > self.characters:
+            news = {"append": source[self.characters :]}
+        self.characters = len(source)
+        return news
+
+
+@dataclass(slots=True)
+class _Watched:
+    """One reply as one watcher knows it."""
+
+    reply: Reply
+    text: _Seen = field(default_factory=_Seen)
+    thinking: _Seen = field(default_factory=_Seen)
+    left_out: int = 0
+    version: int = -1
+
+    def news(self, live: LiveReply) -> dict[str, object]:
+        reply = self.reply
+        self.version = reply.version
+        news: dict[str, object] = {}
+        if text := self.text.news(live.text, reply.text):
+            news["text"] = text
+        if thinking := self.thinking.news(live.thinking, reply.thinking):
+            news["thinking"] = thinking
+        left_out = reply.message.context.left_out if reply.message.context else 0
+        if left_out != self.left_out:
+            self.left_out = news["left_out"] = left_out
+        if news:
+            news |= {"reply_id": reply.id, "thinking_seconds": live.thinking_seconds}
+        return news
+
+
+def state_json(conversation: Conversation, running: Reply | None) -> dict[str, object]:
+    return {
+        "version": conversation.version,
+        "head_id": conversation.head_id,
+        "title": conversation.title,
+        "running": running.id if running else None,
+    }
+
+
+async def follow(
+    services: Services, live_replies: LiveReplies, conversation_id: str, language: Language
+) -> AsyncGenerator[str, None]:
+    """The events of one conversation, until Falconry ends or the conversation is deleted."""
+    chat = services.chat
+    stopping = asyncio.ensure_future(services.stopping.wait())
+    yield ": hello\n\n"
+    try:
+        with chat.watch(conversation_id) as watcher:
+            watched: _Watched | None = None
+            version: int | None = None
+            while not services.stopping.is_set():
+                events: list[str] = []
+                if watched is not None and watched.reply.status != "running":
+                    events.append(event("status", _final(watched.reply, live_replies, language)))
+                    watched = None
+                reply = chat.running(conversation_id)
+                if watched is None or reply is not watched.reply or reply.version == watched.version:
+                    # Not only text came: somebody asked, stopped, deleted or renamed.
+                    try:
+                        conversation = await chat.conversation(conversation_id)
+                    except ConversationNotFound:
+                        yield "".join(events) + event("deleted", {"id": conversation_id})
+                        return
+                    reply = chat.running(conversation_id)
+                    if conversation.version != version:
+                        name = "state" if version is None else "changed"
+                        events.append(event(name, state_json(conversation, reply)))
+                        version = conversation.version
+                if reply is not None and (watched is None or watched.reply is not reply):
+                    watched = _Watched(reply)
+                    snapshot = watched.news(live_replies.of(reply, force=True))
+                    blank = {"from": 0, "blocks": [], "append": ""}
+                    whole = {"text": blank, "thinking": blank, "left_out": 0, "reply_id": reply.id} | snapshot
+                    events.append(event("snapshot", whole))
+                elif watched is not None and (news := watched.news(live_replies.of(watched.reply))):
+                    events.append(event("patch", news))
+                if events:
+                    yield "".join(events)
+                    await asyncio.sleep(GAP)
+                waking = asyncio.ensure_future(watcher.wait(SILENCE))
+                try:
+                    await asyncio.wait({waking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    waking.cancel()
+                if waking.done() and not waking.cancelled() and not waking.result():
+                    yield ": still here\n\n"
+    finally:
+        stopping.cancel()
+
+
+def _final(reply: Reply, live_replies: LiveReplies, language: Language) -> dict[str, object]:
+    return message_json(reply.message, language) | {"thinking_seconds": live_replies.of(reply).thinking_seconds}
