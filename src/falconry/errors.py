@@ -111,8 +111,15 @@ class EngineOverloaded(EngineError):
     status = 429
     default_code = "engine_overloaded"
 
-    def __init__(self, message: str, *, retry_after: float | None = None, **details: str | int | float) -> None:
-        super().__init__(message, **details)
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        retry_after: float | None = None,
+        **details: str | int | float,
+    ) -> None:
+        super().__init__(message, code=code, **details)
         self.retry_after = retry_after
 
 

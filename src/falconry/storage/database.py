@@ -1,8 +1,9 @@
 """One database, opened once: SQLite in WAL mode by default, Postgres where the URL says so.
 
-SQLAlchemy Core runs in threads of its own, one hop per transaction. Measured for the commit behind every 100 ms of
-a reply, that costs half of what the driver-by-driver asyncio path does (docs/design.md). SQLite has one writer
-thread, so two writes of one process never wait for a lock, and readers beside it.
+SQLAlchemy Core runs in threads of its own, one hop per transaction: SQLite has one writer thread, so two writes of
+one process never wait for a lock, and readers beside it. Only the smallest and most frequent write, a reply's text
+every 100 ms, is done on the spot (`write_now`): the hop would cost more than the write (docs/design.md has the
+numbers).
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ import os
 import socket
 import sqlite3
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy import Connection, Engine, Executable, create_engine, event
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from falconry.errors import StorageError
@@ -41,6 +42,8 @@ class Database:
         if self.is_sqlite:
             self._writer = _sqlite_engine(url, "BEGIN IMMEDIATE")
             self._reader = _sqlite_engine(url, "BEGIN")
+            self._instant: Connection | None = None
+            self._instant_engine = _sqlite_engine(url, "BEGIN IMMEDIATE", timeout=0.0, checkpoint=False)
         else:
             self._writer = self._reader = create_engine(url, pool_size=8, pool_pre_ping=True)
         self._write_threads = ThreadPoolExecutor(1 if self.is_sqlite else 8, "falconry-write")
@@ -81,6 +84,23 @@ class Database:
 
         return await self._run(self._write_threads, run)
 
+    def write_now(self, statement: Executable, values: Mapping[str, object]) -> bool:
+        """Commit one small statement without leaving the event loop's thread; False where that would have to wait.
+
+        Nothing here touches the disk itself: the commit goes into the system's cache, and the write-ahead log is
+        copied into the database by the writer thread.
+        """
+        if not self.is_sqlite:
+            return False
+        try:
+            if self._instant is None:
+                self._instant = self._instant_engine.connect()
+            with self._instant.begin():
+                self._instant.execute(statement, values)
+        except OperationalError:
+            return False  # locked, full, gone: the ordinary way waits, or says what is wrong
+        return True
+
     async def read(self, function: Callable[[Connection], T]) -> T:
         """Run in one transaction that only reads."""
 
@@ -106,6 +126,10 @@ class Database:
         def close() -> None:
             for threads in (self._write_threads, self._read_threads):
                 threads.shutdown(wait=True)
+            if self.is_sqlite:
+                if self._instant is not None:
+                    self._instant.close()
+                self._instant_engine.dispose()
             for engine in (self._writer, self._reader):
                 engine.dispose()
             self.owner.close()
@@ -177,11 +201,11 @@ def _try_lock(file: IO[bytes]) -> bool:
     return True
 
 
-def _sqlite_engine(url: str, begin: str) -> Engine:
+def _sqlite_engine(url: str, begin: str, *, timeout: float = BUSY_TIMEOUT, checkpoint: bool = True) -> Engine:
     path = url.partition("///")[2]
     if path:
         Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False})
+    engine = create_engine(url, connect_args={"timeout": timeout, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: sqlite3.Connection, _record: ConnectionPoolEntry) -> None:
@@ -192,6 +216,8 @@ def _sqlite_engine(url: str, begin: str) -> Engine:
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=NORMAL")
         cursor.execute("PRAGMA foreign_keys=ON")
+        if not checkpoint:
+            cursor.execute("PRAGMA wal_autocheckpoint=0")
         cursor.close()
 
     @event.listens_for(engine, "begin")
