@@ -119,6 +119,9 @@ class Settings(BaseSettings):
         description="URL of the lesson's text-generation-inference endpoint; it then appears by itself.",
     )
     canned: bool = Field(False, description="Offer the bot without a model, which picks one of three preset replies.")
+    canned_rate: float = Field(50.0, gt=0, description="Tokens per second of the bot without a model.")
+    canned_delay: float = Field(0.0, ge=0, description="Seconds before its first token.")
+    canned_seed: int | None = Field(None, description="Makes its choices repeatable.")
 
     # How local models run
     llama_server: Path | None = Field(

@@ -129,7 +129,7 @@ def open_pool(settings: Settings) -> EnginePool:
         add(endpoint.name, endpoint.name, endpoint.kind, _remote(endpoint, settings.engine_timeout))
     add(BUILT_IN_MODEL, "Eyas", "llama_cpp", _llama_cpp(eyas.path(), settings))
     if settings.canned:
-        add("canned", "Canned replies", "canned", _canned)
+        add("canned", "Canned replies", "canned", _canned(settings))
     default = settings.model or next(iter(specs))
     if default not in specs:
         raise ModelNotFound(f"There is no model named “{default}”. There are: {', '.join(specs)}.", model=default)
@@ -175,7 +175,10 @@ def _remote(endpoint: Endpoint, timeout: float) -> Callable[[], Engine]:
     return make
 
 
-def _canned() -> Engine:
-    from falconry.engines.canned import CannedEngine
+def _canned(settings: Settings) -> Callable[[], Engine]:
+    def make() -> Engine:
+        from falconry.engines.canned import CannedEngine
 
-    return CannedEngine()
+        return CannedEngine(seed=settings.canned_seed, rate=settings.canned_rate, delay=settings.canned_delay)
+
+    return make
