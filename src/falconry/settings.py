@@ -7,15 +7,17 @@ understood too. docs/settings.md is generated from this file, and a test compare
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -55,7 +57,7 @@ class Endpoint(BaseModel):
     def _http(cls, value: str) -> str:
         parts = urlsplit(value)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"an endpoint's URL starts with http:// or https://, not {value!r}")
+            raise ValueError("an endpoint's URL starts with http:// or https://")
         if parts.username or parts.password:
             raise ValueError("put the key into api_key and not into the URL")
         return value.rstrip("/")
@@ -67,6 +69,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="FALCONRY_",
         env_file=".env",
+        env_ignore_empty=True,  # a blank in .env is one that nobody filled in
         env_nested_delimiter="__",
         toml_file="falconry.toml",
         extra="ignore",
@@ -83,11 +86,15 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("FALCONRY_PORT", "PORT", "port"),
         description="Port to listen on; 0 takes a free one. When nobody chose it and it is taken, the next free one.",
     )
-    allowed_hosts: list[str] = Field(
+    allowed_hosts: Annotated[list[str], NoDecode] = Field(
         default_factory=list,
-        description="Further names, each `host` or `host:port`, under which browsers may reach Falconry.",
+        description="Further names, each `host` or `host:port`, under which browsers may reach Falconry. In a "
+        "variable separated by commas.",
     )
     open_browser: bool = Field(True, description="Open the page in a browser where there is one.")
+    pages: bool = Field(
+        True, description="Serve the pages. Without them Falconry answers programs only, and starts 3 s faster."
+    )
     language: Literal["auto", "en", "zh"] = Field(
         "auto", description="Language of the terminal, and of the page where the browser does not say."
     )
@@ -104,7 +111,9 @@ class Settings(BaseSettings):
         None,
         description="The model chosen at first; by default the first of `models`, then of `endpoints`, then eyas.",
     )
-    models: list[Path] = Field(default_factory=list, description="GGUF files, or folders of them.")
+    models: Annotated[list[Path], NoDecode] = Field(
+        default_factory=list, description="GGUF files, or folders of them; in a variable separated as in PATH."
+    )
     endpoints: list[Endpoint] = Field(
         default_factory=list, description="Servers elsewhere: name, url, kind, api_key, auth, model, …"
     )
@@ -146,6 +155,23 @@ class Settings(BaseSettings):
     engine_timeout: float = Field(120.0, gt=0, description="Seconds of silence after which an endpoint counts as dead.")
     reply_timeout: float = Field(600.0, gt=0, description="Seconds after which a reply that nobody watches ends.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("warning", description="What the log tells.")
+
+    @field_validator("allowed_hosts", "models", mode="before")
+    @classmethod
+    def _split(cls, value: object, info: ValidationInfo) -> object:
+        """A list in an environment variable or in .env is text; JSON is understood as well."""
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("["):
+            return json.loads(value)
+        separator = os.pathsep if info.field_name == "models" else ","
+        return [part.strip() for part in value.split(separator) if part.strip()]
+
+    @field_validator("data_dir", "llama_server")
+    @classmethod
+    def _expand(cls, value: Path | None) -> Path | None:
+        """`~` is the home folder in a file too, where no shell expands it."""
+        return value.expanduser() if value is not None else None
 
     @classmethod
     def settings_customise_sources(

@@ -1,0 +1,221 @@
+"""What `falconry doctor` looks at, one function a check. Each gives what it found and what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from time import monotonic
+from typing import Literal, TypeAlias
+
+import httpx
+
+from falconry import __version__
+from falconry.cli.browser import find_browser
+from falconry.cli.listen import address_of, open_listener
+from falconry.cli.terminal import Terminal
+from falconry.engines.pool import EnginePool, open_pool
+from falconry.errors import FalconryError
+from falconry.messages import Message, ModelInfo, SamplingParams
+from falconry.settings import Settings
+from falconry.storage.check import check_database
+
+State: TypeAlias = Literal["ok", "warning", "failed"]
+MIB = 2**20
+LEAST_MEMORY = 512 * MIB  # free; the built-in model with its caches takes about half of it
+LEAST_DISK = 256 * MIB
+ENGINE_SECONDS = 60.0  # that a local model has to load and answer
+ENDPOINT_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding. `needed`: without it nobody can chat. `chat`: a model that answered."""
+
+    name: str
+    state: State
+    text: str
+    advice: str = ""
+    needed: bool = False
+    chat: bool = False
+
+
+class Doctor:
+    """Runs the checks and puts them into the terminal's language."""
+
+    def __init__(self, settings: Settings, terminal: Terminal) -> None:
+        self._settings = settings
+        self._terminal = terminal
+        self._say: Callable[..., str] = terminal.text
+
+    async def checks(self) -> AsyncIterator[Check]:
+        """All checks, each as soon as it is known: the quick ones first."""
+        yield self.versions()
+        yield self.machine()
+        yield self.data_folder()
+        yield await asyncio.to_thread(self.database)
+        yield await self.port()
+        yield self.browser()
+        try:
+            pool = open_pool(self._settings)
+        except FalconryError as error:
+            yield self._failed(self._say("check_models"), error)
+            return
+        try:
+            for model in pool.models():
+                if model.engine != "canned":
+                    yield await self.model(pool, model)
+        finally:
+            await pool.aclose()
+
+    def versions(self) -> Check:
+        engine, gradio = _version("xllamacpp"), _version("gradio")
+        text = self._say(
+            "versions", falconry=__version__, python=platform.python_version(), gradio=gradio, engine=engine
+        )
+        name = self._say("check_versions")
+        if gradio == "-":
+            return Check(name, "failed", text, self._say("advice_gradio"), needed=True)
+        if engine == "-" and self._settings.llama_server is None:
+            return Check(name, "warning", text, self._say("advice_engine"))
+        return Check(name, "ok", text)
+
+    def machine(self) -> Check:
+        """Memory and cores. A container's own limits are kept in mind, for the machine's do not bind there."""
+        name, free = self._say("check_machine"), free_memory()
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        if free is None:
+            return Check(name, "ok", self._say("machine_cores", cores=cores))
+        text = self._say("machine", free=f"{free / 2**30:.1f}", cores=cores)
+        if free < LEAST_MEMORY:
+            return Check(name, "warning", text, self._say("advice_memory", least=LEAST_MEMORY // MIB))
+        return Check(name, "ok", text)
+
+    def data_folder(self) -> Check:
+        name, folder = self._say("check_data"), self._settings.data_dir.expanduser()
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with tempfile.TemporaryFile(dir=folder) as file:
+                file.write(b"x" * 4096)
+            free = shutil.disk_usage(folder).free
+        except OSError as error:
+            text = self._say("data_unwritable", folder=folder, reason=error.strerror or type(error).__name__)
+            return Check(name, "failed", text, self._say("advice_data"), needed=True)
+        text = self._say("data", folder=folder, free=f"{free / 2**30:.1f}")
+        if free < LEAST_DISK:
+            return Check(name, "warning", text, self._say("advice_disk"))
+        return Check(name, "ok", text)
+
+    def database(self) -> Check:
+        name, found = self._say("check_database"), check_database(self._settings.url)
+        text = self._say(
+            f"database_{found.state}",
+            kind=found.kind,
+            revision=found.revision or "-",
+            size=f"{found.size / MIB:.1f}",
+            reason=found.reason,
+        )
+        if found.state in ("whole", "new", "older"):
+            return Check(name, "ok", text)
+        return Check(name, "failed", text, self._say(f"advice_database_{found.state}"), needed=True)
+
+    async def port(self) -> Check:
+        name = self._say("check_port")
+        try:
+            with open_listener(self._settings, self._terminal) as listener:
+                address = address_of(listener)
+                chosen = listener.getsockname()[1]
+        except FalconryError as error:
+            if await self._runs_already(self._settings.port):
+                return Check(name, "ok", self._say("port_ours", port=self._settings.port))
+            return self._failed(name, error, needed=True)
+        if self._settings.port in (0, chosen):
+            return Check(name, "ok", self._say("port_free", address=address))
+        if await self._runs_already(self._settings.port):
+            return Check(name, "ok", self._say("port_ours", port=self._settings.port))
+        return Check(name, "ok", self._say("port_next", taken=self._settings.port, port=chosen))
+
+    async def _runs_already(self, port: int) -> bool:
+        try:
+            async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
+                answer = await client.get(f"http://127.0.0.1:{port}/health")
+                body = answer.json()
+        except (httpx.HTTPError, ValueError):
+            return False
+        return isinstance(body, dict) and "version" in body and body.get("status") == "ok"
+
+    def browser(self) -> Check:
+        name, browser = self._say("check_browser"), find_browser()
+        text = self._say("browser", name=browser) if browser else self._say("browser_none")
+        return Check(name, "ok", text)
+
+    async def model(self, pool: EnginePool, model: ModelInfo) -> Check:
+        """Let a model answer, and measure it: a local one its speed, an endpoint its first token's latency."""
+        name = self._say("check_model", name=model.name)
+        local = model.engine == "llama_cpp"
+        try:
+            async with asyncio.timeout(ENGINE_SECONDS if local else ENDPOINT_SECONDS):
+                first, tokens, seconds = await _ask(pool, model.name, 64 if local else 1)
+        except TimeoutError:
+            advice = self._say("advice_engine" if local else "advice_endpoint")
+            return Check(name, "failed", self._say("model_silent"), advice)
+        except FalconryError as error:
+            return self._failed(name, error, advice=self._say("advice_model" if local else "advice_endpoint"))
+        if local:
+            text = self._say("model_speed", start=f"{first:.1f}", speed=f"{tokens / max(seconds, 1e-3):.0f}")
+        else:
+            text = self._say("model_latency", milliseconds=round(first * 1000))
+        return Check(name, "ok", text, chat=True)
+
+    def _failed(self, name: str, error: FalconryError, *, advice: str = "", needed: bool = False) -> Check:
+        return Check(name, "failed", self._terminal.error(error.as_dict()), advice, needed=needed)
+
+
+async def _ask(pool: EnginePool, name: str, max_tokens: int) -> tuple[float, int, float]:
+    """Seconds to the first token (loading included), tokens after it, and the seconds that those took."""
+    begun = monotonic()
+    first: float | None = None
+    pieces, reported = 0, None
+    params = SamplingParams(max_tokens=max_tokens, temperature=0)
+    async with pool.engine(name) as engine:
+        prompt = [Message("user", "Hello")] if await engine.has_chat_template() else "User: Hello\nAssistant:"
+        async with aclosing(engine.generate(prompt, params)) as deltas:
+            async for delta in deltas:
+                if delta.text or delta.thinking:
+                    first = first or monotonic()
+                    pieces += 1
+                reported = delta.usage.completion_tokens if delta.usage else reported
+    ended = monotonic()
+    first = first or ended
+    return first - begun, max((reported or pieces) - 1, 0), ended - first
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "-"
+
+
+def free_memory() -> int | None:
+    """Bytes that a new process can have; None where the system does not tell without a library."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    amounts = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines}
+    free = amounts.get("MemAvailable", amounts.get("MemFree", 0))
+    try:
+        group = Path("/sys/fs/cgroup")
+        limit = int((group / "memory.max").read_text(encoding="ascii"))  # "max" is a ValueError: no limit
+        free = min(free, limit - int((group / "memory.current").read_text(encoding="ascii")))
+    except (OSError, ValueError):
+        pass
+    return free
