@@ -211,11 +211,7 @@ def _rendered(prompt: Prompt) -> str:
 
 def _begun(prompt: Prompt) -> str:
     """The part of the reply that is already there."""
-    return (
-        prompt[-1].content
-        if not isinstance(prompt, str) and prompt and prompt[-1].role == "assistant"
-        else ""
-    )
+    return prompt[-1].content if not isinstance(prompt, str) and prompt and prompt[-1].role == "assistant" else ""
 
 
 def _language(prompt: Prompt) -> Language:

@@ -1,0 +1,230 @@
+"""Any server that speaks OpenAI's protocol: vLLM, SGLang, llama.cpp, Ollama, LM Studio, hosted ones.
+
+They differ in what they take. So every param that is set is sent once; a field that the server refuses by name is
+left out from then on, and disappears from `supports`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import ClassVar, Literal, TypeAlias
+
+from falconry.engines import endpoint_errors as errors
+from falconry.engines.base import ALL_SAMPLING
+from falconry.engines.endpoint_errors import Refused
+from falconry.engines.remote import OpenAIReader, RemoteEngine, continues, relay
+from falconry.errors import ContextWindowExceeded, EngineError, EngineUnavailable
+from falconry.messages import Delta, Message, Prompt, SamplingParams
+from falconry.protocols import openai
+from falconry.protocols.failures import refused_fields
+from falconry.settings import Endpoint
+
+Flavour: TypeAlias = Literal["llama_cpp", "vllm", "ollama", "other"]
+_FLAVOURS: Mapping[str, Flavour] = {"llamacpp": "llama_cpp", "vllm": "vllm", "library": "ollama"}
+
+# What a server may refuse, and the param of ours that is lost by that. Stop sequences are not lost: what the server
+# does not stop at, we do.
+_OPTIONAL: Mapping[str, str | None] = {
+    "stream_options": None,
+    "stop": None,
+    "seed": "seed",
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "top_k": "top_k",
+    "min_p": "min_p",
+    "repetition_penalty": "repetition_penalty",
+    "repeat_penalty": "repetition_penalty",
+    "max_tokens": None,
+    "max_completion_tokens": "max_tokens",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """What the server tells about itself, asked once."""
+
+    flavour: Flavour
+    model: str
+    context_length: int | None
+
+
+class OpenAIEngine(RemoteEngine):
+    """Chats by /chat/completions, raw prompts by /completions.
+
+    Token counts are exact with llama.cpp and vLLM, which can be asked; elsewhere they are estimated.
+    """
+
+    kind: ClassVar[str] = "openai"
+
+    def __init__(self, endpoint: Endpoint, timeout: float) -> None:
+        super().__init__(endpoint, timeout)
+        self._url = endpoint.url.removesuffix("/chat/completions").rstrip("/")
+        self._root = self._url.removesuffix("/v1")
+        self._server: _Server | None = None
+        self._asking = asyncio.Lock()
+        self._left_out: set[str] = set()
+        self._max_tokens = "max_tokens"
+        self._can_tokenize = True
+
+    async def generate(self, prompt: Prompt, params: SamplingParams) -> AsyncGenerator[Delta, None]:
+        body = await self._body(prompt, params)
+        url = f"{self._url}/completions" if isinstance(prompt, str) else f"{self._url}/chat/completions"
+        try:
+            # Every round but the last leaves out or changes at least one field.
+            for _ in range(len(_OPTIONAL) + 1):
+                try:
+                    async with self._http.stream(url, self._accepted(body)) as events:
+                        reader = OpenAIReader(self._http.place)
+                        async with aclosing(relay(events, reader, params, self._http.place)) as deltas:
+                            async for delta in deltas:
+                                yield delta
+                        if reader.usage is not None:
+                            self._estimator.learn(prompt, reader.usage.prompt_tokens)
+                        return
+                except Refused as refused:
+                    if not self._adapt(body, refused):
+                        raise
+        except (Refused, ContextWindowExceeded) as error:
+            if isinstance(error, Refused) and error.status in (404, 405) and isinstance(prompt, str):
+                raise errors.no_completions(self._http.place, error) from None
+            raise await self._translated(error, prompt) from None
+
+    async def context_length(self) -> int | None:
+        return self._endpoint.context_length or (await self._about()).context_length
+
+    async def render(self, messages: Sequence[Message]) -> str | None:
+        if (await self._about()).flavour != "llama_cpp":
+            return None
+        answer = await self._ask("/apply-template", {"messages": openai.message_list(messages)})
+        prompt = answer.get("prompt") if answer is not None else None
+        return prompt if isinstance(prompt, str) else None
+
+    async def _exact_count(self, prompt: Prompt) -> int | None:
+        server = await self._about()
+        if server.flavour == "vllm":
+            body = {"model": server.model, **_vllm_prompt(prompt)}
+            answer = await self._ask("/tokenize", body)
+            count = answer.get("count") if answer is not None else None
+            return count if isinstance(count, int) else None
+        if server.flavour != "llama_cpp":
+            return None
+        text = prompt if isinstance(prompt, str) else await self.render(prompt)
+        if text is None:
+            return None
+        answer = await self._ask("/tokenize", {"content": text, "add_special": True, "parse_special": True})
+        tokens = answer.get("tokens") if answer is not None else None
+        return len(tokens) if isinstance(tokens, list) else None
+
+    async def _ask(self, path: str, body: Mapping[str, object]) -> Mapping[str, object] | None:
+        """POST to one of the server's own routes; None where it does not have it (a proxy may hide it)."""
+        if not self._can_tokenize:
+            return None
+        try:
+            answer = await self._http.post(f"{self._root}{path}", body)
+        except Refused as refused:
+            if refused.status in (404, 405, 501):
+                self._can_tokenize = False
+            return None
+        return answer if isinstance(answer, dict) else None
+
+    async def _body(self, prompt: Prompt, params: SamplingParams) -> dict[str, object]:
+        server = await self._about()
+        body: dict[str, object] = {"model": server.model, "stream": True}
+        body["stream_options"] = {"include_usage": True}
+        body |= openai.sampling_fields(params)
+        if isinstance(prompt, str):
+            body["prompt"] = prompt
+            # /completions makes 16 tokens where nothing is said.
+            body.setdefault("max_tokens", await self._room(prompt))
+        elif server.flavour == "vllm":
+            body |= _vllm_prompt(prompt)
+        else:
+            body["messages"] = openai.message_list(prompt)
+        if server.flavour == "llama_cpp" and "repetition_penalty" in body:
+            body["repeat_penalty"] = body.pop("repetition_penalty")
+        return body
+
+    def _accepted(self, body: Mapping[str, object]) -> dict[str, object]:
+        """The body as this server takes it, by what it has refused so far."""
+        named = {self._max_tokens if name == "max_tokens" else name: value for name, value in body.items()}
+        return {name: value for name, value in named.items() if name not in self._left_out}
+
+    def _adapt(self, body: dict[str, object], refused: Refused) -> bool:
+        """Learn from a refusal; whether it is worth asking again."""
+        if refused.status not in (400, 413, 422):
+            if refused.status == 404:
+                self._server = None  # it may have another model by now
+            return False
+        if overflow := errors.too_long(refused.failure):
+            # The prompt fits, only together with max_tokens it does not.
+            room = overflow.limit - overflow.prompt_tokens
+            asked = body.get("max_tokens")
+            if overflow.prompt_tokens and room > 0 and isinstance(asked, int) and asked > room:
+                body["max_tokens"] = room
+                return True
+            return False
+        sent = self._accepted(body).keys() & _OPTIONAL.keys()
+        names = refused_fields(refused.failure, sent)
+        if self._max_tokens == "max_tokens" and "max_tokens" in names:
+            self._max_tokens = "max_completion_tokens"
+            names = {"max_tokens"}
+        self._left_out |= names
+        self.supports = self._supported()
+        return bool(names)
+
+    def _supported(self) -> frozenset[str]:
+        lost = {_OPTIONAL[name] for name in self._left_out}
+        if self._server is not None and self._server.flavour == "ollama":
+            lost |= {"top_k", "min_p", "repetition_penalty"}  # it ignores them on this route
+        return ALL_SAMPLING - lost
+
+    async def _about(self) -> _Server:
+        """Ask the server what it is, once. Raises EngineError where it cannot be reached or refuses the key."""
+        async with self._asking:
+            if self._server is None:
+                self._server = await self._explore()
+                self.can_continue = self._server.flavour in ("llama_cpp", "vllm")
+                self.supports = self._supported()
+            return self._server
+
+    async def _explore(self) -> _Server:
+        entries = openai.read_models(await self._get(f"{self._url}/models"))
+        wanted = self._endpoint.model
+        entry = next((entry for entry in entries if entry["id"] == wanted), entries[0] if entries else {})
+        flavour = _FLAVOURS.get(str(entry.get("owned_by")), "other")
+        length = openai.read_context_length(entry)
+        if flavour == "llama_cpp":
+            props = await self._get(f"{self._root}/props")
+            defaults = props.get("default_generation_settings") if isinstance(props, dict) else None
+            slot = defaults.get("n_ctx") if isinstance(defaults, dict) else None
+            if slot is None:  # a server that only calls itself so
+                flavour = "other"
+            length = slot if isinstance(slot, int) and slot > 0 else length
+        # A server without a list has one model and takes any name.
+        return _Server(flavour, wanted or str(entry.get("id", "default")), length)
+
+    async def _get(self, url: str) -> object:
+        """What the server tells there; None where it has no such page, or an odd one."""
+        try:
+            return await self._http.get(url)
+        except Refused as refused:
+            if refused.status in (401, 429, 503):
+                raise errors.refused(self._http.place, refused) from None
+        except EngineUnavailable:
+            raise
+        except EngineError:
+            pass
+        return None
+
+
+def _vllm_prompt(prompt: Prompt) -> dict[str, object]:
+    """A prompt in vLLM's fields, the same for generating and for counting."""
+    if isinstance(prompt, str):
+        return {"prompt": prompt}
+    fields: dict[str, object] = {"messages": openai.message_list(prompt)}
+    if continues(prompt):
+        fields |= {"add_generation_prompt": False, "continue_final_message": True}
+    return fields

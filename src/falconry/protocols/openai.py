@@ -1,0 +1,188 @@
+"""OpenAI's chat and completions protocol, with the extensions of the open servers.
+
+The first half asks: request bodies out, chunks in. The second half answers, with what real clients depend on:
+`role` once, the same id throughout, one finish reason, usage in a chunk of its own at the very end.
+https://platform.openai.com/docs/api-reference/chat
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from falconry.errors import FalconryError
+from falconry.messages import FinishReason, Message, SamplingParams, Usage
+
+# OpenAI takes at most four stop sequences, and servers that copy it refuse more. The rest is up to the caller.
+MAX_STOP = 4
+# What ends a reply by length, in the words of OpenAI, Mistral and others.
+_BY_LENGTH = frozenset({"length", "max_tokens", "model_length"})
+# What ends it before it is whole: OpenRouter and Mistral, vLLM and SGLang, DeepSeek, OpenAI.
+_BROKEN = frozenset({"error", "abort", "cancelled", "insufficient_system_resource", "content_filter"})
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What one chunk, or a whole reply, brings. `finish_reason` is the server's own word for it."""
+
+    text: str = ""
+    thinking: str = ""
+    finish_reason: str | None = None
+    usage: Usage | None = None
+
+
+def sampling_fields(params: SamplingParams) -> dict[str, object]:
+    """The params that are set, under the names that vLLM, SGLang and OpenAI give them."""
+    fields: dict[str, object | None] = {
+        "max_tokens": params.max_tokens,
+        "temperature": params.temperature,
+        "top_p": params.top_p,
+        "top_k": params.top_k,
+        "min_p": params.min_p,
+        "repetition_penalty": params.repetition_penalty,
+        "stop": list(params.stop[:MAX_STOP]) or None,
+        "seed": params.seed,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def message_list(messages: Sequence[Message]) -> list[dict[str, str]]:
+    return [{"role": message.role, "content": message.content} for message in messages]
+
+
+def read_chunk(body: Mapping[str, object]) -> Chunk:
+    """Read a chunk of a stream or a whole reply, of a chat or a completion. Unknown parts are ignored."""
+    usage = _read_usage(body)
+    choices = body.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    if not isinstance(choice, Mapping):
+        return Chunk(usage=usage)
+    finish = choice.get("finish_reason")
+    reason = finish if isinstance(finish, str) and finish else None
+    delta = choice.get("delta") or choice.get("message")
+    if not isinstance(delta, Mapping):
+        return Chunk(_string(choice.get("text")), "", reason, usage)
+    text, thinking = _read_content(delta.get("content"))
+    thinking += _string(delta.get("reasoning_content")) or _string(delta.get("reasoning"))
+    return Chunk(text, thinking, reason, usage)
+
+
+def read_finish(reason: str) -> FinishReason | None:
+    """The finish reason in our words; None for one that means that the reply is not whole, such as `error`."""
+    if reason in _BROKEN:
+        return None
+    return "length" if reason in _BY_LENGTH else "stop"
+
+
+def read_models(body: object) -> list[Mapping[str, object]]:
+    """The entries of /models; those without an id are left out."""
+    data = body.get("data") if isinstance(body, Mapping) else body
+    entries = data if isinstance(data, list) else []
+    return [entry for entry in entries if isinstance(entry, Mapping) and isinstance(entry.get("id"), str)]
+
+
+def read_context_length(entry: Mapping[str, object]) -> int | None:
+    """The context window in an entry of /models: vLLM and SGLang, OpenRouter, LM Studio, llama.cpp, Groq."""
+    meta = entry.get("meta")
+    places = (
+        entry.get("max_model_len"),
+        entry.get("context_length"),
+        entry.get("loaded_context_length"),
+        entry.get("max_context_length"),
+        entry.get("context_window"),
+        meta.get("n_ctx") if isinstance(meta, Mapping) else None,
+        meta.get("n_ctx_train") if isinstance(meta, Mapping) else None,
+    )
+    return next((place for place in places if isinstance(place, int) and place > 0), None)
+
+
+def _read_content(content: object) -> tuple[str, str]:
+    """Text and thinking of a content, which is a string or (Mistral) a list of parts."""
+    if not isinstance(content, list):
+        return _string(content), ""
+    text = thinking = ""
+    for part in content:
+        if isinstance(part, Mapping):
+            text += _string(part.get("text"))
+            thinking += _read_content(part.get("thinking"))[0]
+    return text, thinking
+
+
+def _read_usage(body: Mapping[str, object]) -> Usage | None:
+    usage = body.get("usage")
+    if not isinstance(usage, Mapping) or not isinstance(usage.get("prompt_tokens"), int):
+        return None
+    details, timings = usage.get("prompt_tokens_details"), body.get("timings")
+    cached = details.get("cached_tokens") if isinstance(details, Mapping) else None
+    if cached is None and isinstance(timings, Mapping):  # llama.cpp
+        cached = timings.get("cache_n")
+    return Usage(usage["prompt_tokens"], _count(usage.get("completion_tokens")), _count(cached))
+
+
+def _string(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What all chunks of one reply have in common. `created` is in seconds since 1970."""
+
+    id: str
+    model: str
+    created: int
+
+
+def chat_chunk(
+    head: Head, *, role: bool = False, text: str = "", thinking: str = "", finish: FinishReason | None = None
+) -> dict[str, object]:
+    """A chunk of a chat reply; `role` only in the first."""
+    delta: dict[str, str] = {"role": "assistant"} if role else {}
+    if text or role:
+        delta["content"] = text
+    if thinking:
+        delta["reasoning_content"] = thinking
+    return _chunk(head, "chat.completion.chunk", {"delta": delta}, finish)
+
+
+def text_chunk(head: Head, *, text: str = "", finish: FinishReason | None = None) -> dict[str, object]:
+    """A chunk of a completion."""
+    return _chunk(head, "text_completion", {"text": text}, finish)
+
+
+def usage_chunk(head: Head, usage: Usage, *, chat: bool = True) -> dict[str, object]:
+    """The very last chunk, for those who asked for it by `stream_options.include_usage`."""
+    kind = "chat.completion.chunk" if chat else "text_completion"
+    return _envelope(head, kind) | {"choices": [], "usage": usage_body(usage)}
+
+
+def usage_body(usage: Usage) -> dict[str, object]:
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+    }
+
+
+def model_list(names: Sequence[str], created: int, owner: str = "falconry") -> dict[str, object]:
+    data = [{"id": name, "object": "model", "created": created, "owned_by": owner} for name in names]
+    return {"object": "list", "data": data}
+
+
+def error_body(error: FalconryError) -> dict[str, object]:
+    """OpenAI's error object, for a body or a frame. The official clients show no text without the object."""
+    kind = "invalid_request_error" if error.status < 500 else "server_error"
+    return {"error": {"message": error.message, "type": kind, "param": None, "code": error.code}}
+
+
+def _chunk(head: Head, kind: str, content: dict[str, object], finish: FinishReason | None) -> dict[str, object]:
+    choice = {"index": 0, **content, "logprobs": None, "finish_reason": finish}
+    return _envelope(head, kind) | {"choices": [choice]}
+
+
+def _envelope(head: Head, kind: str) -> dict[str, object]:
+    return {"id": head.id, "object": kind, "created": head.created, "model": head.model}

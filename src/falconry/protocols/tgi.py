@@ -1,0 +1,150 @@
+"""The protocol of Hugging Face's text-generation-inference (TGI): generate, token frames, info.
+
+The first half asks, the second answers. Read from the router's source (3.3) and from what the clients
+`text-generation` 0.7 and `huggingface_hub` 2.4 insist on.
+https://github.com/huggingface/text-generation-inference/tree/main/router/src
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from falconry.errors import ContextWindowExceeded, EngineInterrupted, EngineOverloaded, FalconryError
+from falconry.messages import FinishReason, SamplingParams
+
+# Its default for --max-stop-sequences; a request with more is refused.
+MAX_STOP = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame of a stream: a token, and in the last one the whole text and the details.
+
+    Attributes:
+        text: of the token; "" for special tokens, which are not for people.
+        generated_text: the whole reply, None but in the last frame.
+        finish_reason: "length", "eos_token" or "stop_sequence"; only in the last frame, and only with details.
+        generated_tokens, input_length: 0 where the server does not tell.
+    """
+
+    text: str = ""
+    generated_text: str | None = None
+    finish_reason: str | None = None
+    generated_tokens: int = 0
+    input_length: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What /info tells, in tokens. A prompt may have `max_input`, prompt and reply together `max_total`."""
+
+    model: str | None = None
+    max_input: int | None = None
+    max_total: int | None = None
+
+
+def generate_body(prompt: str, params: SamplingParams, max_new_tokens: int | None) -> dict[str, object]:
+    """A request for /generate_stream.
+
+    The server wants temperature > 0 and 0 < top_p < 1: always the likeliest token is `do_sample: false` here, and
+    a top_p of 1 is left out.
+    """
+    sample = params.temperature > 0 and params.top_p != 0
+    fields: dict[str, object | None] = {
+        "do_sample": sample,
+        "temperature": params.temperature if sample else None,
+        "top_p": params.top_p if sample and params.top_p and params.top_p < 1 else None,
+        "top_k": (params.top_k or None) if sample else None,
+        "repetition_penalty": params.repetition_penalty,
+        "max_new_tokens": max_new_tokens,
+        "stop": list(params.stop[:MAX_STOP]) or None,
+        "seed": params.seed,
+        "return_full_text": False,
+        "details": True,
+    }
+    return {"inputs": prompt, "parameters": {key: value for key, value in fields.items() if value is not None}}
+
+
+def read_frame(body: Mapping[str, object]) -> Frame:
+    """Read a frame of a stream, or a whole reply (an object with `generated_text` and `details`)."""
+    token, details = body.get("token"), body.get("details")
+    text = token.get("text") if isinstance(token, Mapping) and not token.get("special") else None
+    generated = body.get("generated_text")
+    if not isinstance(details, Mapping):
+        details = {}
+    reason = details.get("finish_reason")
+    return Frame(
+        text=text if isinstance(text, str) else "",
+        generated_text=generated if isinstance(generated, str) else None,
+        finish_reason=reason if isinstance(reason, str) else None,
+        generated_tokens=_count(details.get("generated_tokens")),
+        input_length=_count(details.get("input_length")) or _length(details.get("prefill")),
+    )
+
+
+def read_info(body: object) -> Info:
+    """Read /info, old (`max_input_length`) or new (`max_input_tokens`)."""
+    if not isinstance(body, Mapping):
+        return Info()
+    model = body.get("model_id")
+    return Info(
+        model if isinstance(model, str) else None,
+        _count(body.get("max_input_tokens") or body.get("max_input_length")) or None,
+        _count(body.get("max_total_tokens")) or None,
+    )
+
+
+def read_token_count(body: object) -> int | None:
+    """The number of tokens in the answer of /tokenize (a list) or /chat_tokenize; None for anything else."""
+    if isinstance(body, Mapping):
+        body = body.get("tokenize_response")
+    return len(body) if isinstance(body, list) else None
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _length(value: object) -> int:
+    return len(value) if isinstance(value, list) else 0
+
+
+def token_frame(index: int, text: str, *, token_id: int = 0, special: bool = False) -> dict[str, object]:
+    """A frame that is not the last."""
+    token = {"id": token_id, "text": text, "logprob": 0.0, "special": special}
+    return {"index": index, "token": token, "generated_text": None, "details": None}
+
+
+def last_frame(
+    index: int, text: str, generated_text: str, finish: str, *, input_length: int, special: bool = False
+) -> dict[str, object]:
+    """The last frame: a token like any other, the whole text, and why it ended, in TGI's words."""
+    details = {
+        "finish_reason": finish,
+        "generated_tokens": index,
+        "seed": None,
+        "input_length": input_length,
+    }
+    frame = token_frame(index, text, special=special)
+    return frame | {"generated_text": generated_text, "details": details}
+
+
+def finish_word(reason: FinishReason, *, stop_sequence: bool) -> str:
+    """TGI's word for a finish reason: the clients refuse any other than these three."""
+    if reason == "length":
+        return "length"
+    return "stop_sequence" if stop_sequence else "eos_token"
+
+
+def error_body(error: FalconryError) -> dict[str, object]:
+    """TGI's error, for a body or a frame; its clients choose their exception by `error_type`."""
+    if isinstance(error, EngineOverloaded):
+        kind = "overloaded"
+    elif isinstance(error, EngineInterrupted):
+        kind = "incomplete_generation"
+    elif isinstance(error, ContextWindowExceeded) or error.status in (400, 422):
+        kind = "validation"
+    else:
+        kind = "generation"
+    return {"error": error.message, "error_type": kind}
