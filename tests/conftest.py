@@ -28,10 +28,10 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 @pytest.fixture
 def make_settings(tmp_path: Path) -> Callable[..., Settings]:
-    """Settings on a data folder of the test's own; the canned bot is the default model."""
+    """Settings on a data folder of the test's own, without pages; the canned bot is the default model."""
 
     def make(**values: Any) -> Settings:
-        defaults = {"data_dir": tmp_path / "data", "canned": True, "model": "canned", "port": 0}
+        defaults = {"data_dir": tmp_path / "data", "canned": True, "model": "canned", "port": 0, "pages": False}
         return Settings(**{**defaults, **values})
 
     return make
@@ -65,13 +65,11 @@ class Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serve(services: Services, *, pages: bool = False) -> AsyncGenerator[LiveServer, None]:
+async def serve(services: Services) -> AsyncGenerator[LiveServer, None]:
     """Serve open services on a free port."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        create_app(services, pages=pages), log_level="warning", access_log=False, timeout_graceful_shutdown=2
-    )
+    config = uvicorn.Config(create_app(services), log_level="warning", access_log=False, timeout_graceful_shutdown=2)
     server = Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     await server.ready.wait()

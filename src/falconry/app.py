@@ -21,8 +21,8 @@ from falconry.settings import Settings
 GRACE = 15  # seconds that open streams have to end after SIGTERM
 
 
-def create_app(services: Services, *, pages: bool = True) -> FastAPI:
-    """Build the app around open services; whoever opened them closes them. Without pages it answers programs only."""
+def create_app(services: Services) -> FastAPI:
+    """Build the app around open services; whoever opened them closes them."""
     app = FastAPI(title="Falconry", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     install_error_handlers(app)
     for router in (
@@ -32,7 +32,7 @@ def create_app(services: Services, *, pages: bool = True) -> FastAPI:
         complete_router(services),
     ):
         app.include_router(router)
-    if pages:
+    if services.settings.pages:
         from falconry.web.mount import mount  # Gradio's import takes 3 s, and nothing else here needs it
 
         mount(app, services)

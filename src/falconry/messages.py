@@ -133,7 +133,10 @@ class ContextUse:
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """A message of a conversation's tree. An assistant's message is a reply: its id is the reply's id."""
+    """A message of a conversation's tree. An assistant's message is a reply: its id is the reply's id.
+
+    `depth` is the number of messages before it on its branch.
+    """
 
     id: str
     conversation_id: str
@@ -150,6 +153,7 @@ class StoredMessage:
     context: ContextUse | None = None
     error: Mapping[str, object] | None = None
     seconds: float | None = None
+    depth: int = 0
 
     def as_message(self) -> Message:
         return Message(self.role, self.content)

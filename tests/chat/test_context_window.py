@@ -19,7 +19,7 @@ def branch(*texts: str) -> list[StoredMessage]:
     """Messages of user and assistant in turns."""
     now = datetime.now(UTC)
     return [
-        StoredMessage(str(n), "c", str(n - 1) if n else None, "assistant" if n % 2 else "user", text, now)
+        StoredMessage(str(n), "c", str(n - 1) if n else None, "assistant" if n % 2 else "user", text, now, depth=n)
         for n, text in enumerate(texts)
     ]
 

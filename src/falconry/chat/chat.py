@@ -192,9 +192,8 @@ class Chat:
         reply = await self._store.message(reply_id)
         if reply.context is None:
             raise InvalidRequest("Nothing was sent to the model for this reply.", code="nothing_sent")
-        history = sendable(await self._store.path_to(reply.parent_id or ""))
-        start = next((n for n, m in enumerate(history) if m.id == reply.context.start_id), 0)
-        messages = [message.as_message() for message in history[start:]]
+        path = await self._store.transcript(reply.parent_id or "", until=reply.context.start_id)
+        messages = [message.as_message() for message in sendable(path)]
         if reply.context.system.strip():
             messages.insert(0, Message("system", reply.context.system))
         try:
@@ -217,21 +216,24 @@ class Chat:
 
         Raises ContextWindowExceeded with both numbers where the draft cannot fit.
         """
-        path = await self._store.path(conversation_id)
-        now = datetime.now(UTC)
-        if draft.strip() or not path:
-            path.append(StoredMessage("", conversation_id, None, "user", storable(draft), now))
-        max_tokens = (params or SamplingParams()).max_tokens
         name = self._pool.resolve(model)
+        head_id = (await self._store.get(conversation_id)).head_id
+        head = await self._store.message(head_id) if head_id else None
         async with self._pool.engine(name) as engine:
             length = await engine.context_length()
+            start_id = previous_start(head, name, length)
+            path = await self._store.transcript(head.id, until=start_id) if head else []
+            if draft.strip() or head is None:
+                depth = head.depth + 1 if head else 0
+                now = datetime.now(UTC)
+                path.append(StoredMessage("", conversation_id, None, "user", storable(draft), now, depth=depth))
             fitted = await fit(
                 await self._prompters.of(engine),
                 _system(system),
                 path,
                 context_length=length,
-                max_tokens=max_tokens,
-                start_id=previous_start(path, name, length),
+                max_tokens=(params or SamplingParams()).max_tokens,
+                start_id=start_id,
             )
         return fitted.use
 
@@ -254,9 +256,14 @@ class Chat:
 
     async def _start(self, answer: StoredMessage, last_id: str, system: str | None) -> None:
         """Start the job that writes a reply to the branch that ends with message `last_id`."""
-        path = await self._store.path_to(last_id)
         reply = Reply(answer)
-        request = TurnRequest(path, answer.model, answer.params or SamplingParams(), _system(system))
+        request = TurnRequest(
+            last_id=last_id,
+            before=await self._before(answer),
+            model=self._pool.resolve(answer.model),
+            params=answer.params or SamplingParams(),
+            system=_system(system),
+        )
         turn = Turn(
             reply,
             request,
@@ -269,6 +276,13 @@ class Chat:
         self._replies.start(reply)
         reply.task = asyncio.create_task(turn.run(), name=f"reply {reply.id}")
         await asyncio.sleep(0)  # lets it begin: a task that is cancelled before that would never store its end
+
+    async def _before(self, reply: StoredMessage) -> StoredMessage | None:
+        """The reply before a reply on its branch; for one that is continued, that reply itself."""
+        if reply.context is not None:
+            return reply
+        question = await self._store.message(reply.parent_id or "")
+        return await self._store.message(question.parent_id) if question.parent_id else None
 
     async def _reply_at_head(self, reply_id: str) -> StoredMessage:
         message = await self._store.message(reply_id)

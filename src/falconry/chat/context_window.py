@@ -119,7 +119,8 @@ async def fit(
 
     Args:
         system: the system message; empty for none.
-        path: the branch from its root to the newest message, which is the user's, or the assistant's to be continued.
+        path: the branch up to the newest message, which is the user's, or the assistant's to be continued; from its
+            root, or at least from `start_id`.
         context_length: tokens for prompt and reply together; None where nobody knows: then everything is sent.
         max_tokens: of the reply; up to half of the window is kept free for it.
         start_id: where the previous turn's prompt began.
@@ -145,8 +146,8 @@ async def fit(
         prompt_tokens=count.tokens,
         error=count.error,
         context_length=context_length,
-        start_id=history[start].id if start else None,
-        left_out=len(path) - len(history) + start,
+        start_id=history[start].id if history[start].depth else None,
+        left_out=path[-1].depth + 1 - len(history[start:]),
         system=system,
     )
     return Fitted(_to_send(system, history[start:]), use)

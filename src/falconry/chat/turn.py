@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -40,10 +40,17 @@ WATCH_SECONDS = 5.0  # between two looks at whether anybody still watches
 
 @dataclass(frozen=True, slots=True)
 class TurnRequest:
-    """What a turn is asked to do. `path` ends with the question, or with the partial reply to be continued."""
+    """What a turn is asked to do.
 
-    path: Sequence[StoredMessage]
-    model: str | None
+    Attributes:
+        last_id: the message that the prompt ends with: the question, or the partial reply to be continued.
+        before: what the previous reply of the branch sent, and its model; None for the first.
+        model: its name, resolved.
+    """
+
+    last_id: str
+    before: StoredMessage | None
+    model: str
     params: SamplingParams
     system: str
 
@@ -105,51 +112,48 @@ class Turn:
 
     async def _generate(self) -> None:
         try:
-            await self._generate_once(self._request.path)
+            await self._generate_once()
         except EngineInterrupted:
-            path = await self._path_to_go_on()
-            if path is None:
+            if not await self._can_go_on():
                 raise
-            await self._generate_once(path)
+            await self._flush()
+            await self._generate_once()
 
-    async def _path_to_go_on(self) -> Sequence[StoredMessage] | None:
-        """After a crash: the branch with the partial reply at its end, or None where the engine cannot continue one."""
-        if not self._text:
-            return self._request.path
+    async def _can_go_on(self) -> bool:
+        """Whether the engine can take up a reply from its partial text, or there is none to take up."""
         async with self._pool.engine(self._request.model) as engine:
-            if not engine.can_continue:
-                return None
-        await self._flush()
-        question = [message for message in self._request.path if message.id != self._reply.id]
-        return [*question, replace(self._reply.message, content=self._text)]
+            return engine.can_continue or not self._text
 
-    async def _generate_once(self, path: Sequence[StoredMessage]) -> None:
+    async def _generate_once(self) -> None:
         async with self._pool.engine(self._request.model) as engine:
             prompter = await self._prompters.of(engine)
             context_length = await engine.context_length()
             before = self._text
             try:
-                await self._stream(engine, prompter, await self._fit(prompter, path, context_length))
+                await self._stream(engine, prompter, await self._fit(prompter, context_length))
             except ContextWindowExceeded:
                 # An endpoint that did not tell its window may have done so with this error: then fit again.
                 learned = await engine.context_length()
                 if learned == context_length or self._text != before:
                     raise
-                await self._stream(engine, prompter, await self._fit(prompter, path, learned))
+                await self._stream(engine, prompter, await self._fit(prompter, learned))
 
-    async def _fit(self, prompter: Prompter, path: Sequence[StoredMessage], context_length: int | None) -> Fitted:
+    async def _fit(self, prompter: Prompter, context_length: int | None) -> Fitted:
         request = self._request
-        name = self._pool.resolve(request.model)
+        start_id = previous_start(request.before, request.model, context_length)
+        path = await self._store.transcript(request.last_id, until=start_id)
+        if self._text and request.last_id != self._reply.id:  # after a crash: go on from the partial text
+            path.append(replace(self._reply.message, content=self._text))
         fitted = await fit(
             prompter,
             request.system,
             path,
             context_length=context_length,
             max_tokens=request.params.max_tokens,
-            start_id=previous_start(path, name, context_length),
+            start_id=start_id,
         )
-        await self._store.save_context(self._reply.id, name, fitted.use)
-        self._reply.message = replace(self._reply.message, model=name, context=fitted.use)
+        await self._store.save_context(self._reply.id, request.model, fitted.use)
+        self._reply.message = replace(self._reply.message, model=request.model, context=fitted.use)
         return fitted
 
     async def _stream(self, engine: Engine, prompter: Prompter, fitted: Fitted) -> None:
@@ -242,14 +246,12 @@ class Turn:
         self._replies.end(self._reply)
 
 
-def previous_start(path: Sequence[StoredMessage], model: str, context_length: int | None) -> str | None:
-    """Where the last prompt of this branch began, as long as model and window are the same."""
-    for message in reversed(path):
-        use = message.context
-        if use is not None:
-            same = message.model == model and use.context_length == context_length
-            return use.start_id if same else None
-    return None
+def previous_start(before: StoredMessage | None, model: str, context_length: int | None) -> str | None:
+    """Where the branch's last prompt began, as long as model and window are the same."""
+    if before is None or before.context is None:
+        return None
+    same = before.model == model and before.context.context_length == context_length
+    return before.context.start_id if same else None
 
 
 def _joiner(text: str) -> Callable[[str], str]:

@@ -49,6 +49,8 @@ messages = Table(
         index=True,
     ),
     Column("parent_id", String(32), nullable=True),
+    # How many messages come before it on its branch, so that a turn need not load those it leaves out.
+    Column("depth", Integer, nullable=False),
     Column("role", String(16), nullable=False),
     Column("content", Text, nullable=False),
     Column("thinking", Text, nullable=False, default=""),

@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(32), nullable=False),
         sa.Column("conversation_id", sa.String(32), nullable=False),
         sa.Column("parent_id", sa.String(32)),
+        sa.Column("depth", sa.Integer, nullable=False),
         sa.Column("role", sa.String(16), nullable=False),
         sa.Column("content", sa.Text, nullable=False),
         sa.Column("thinking", sa.Text, nullable=False),
