@@ -1,0 +1,133 @@
+"""The child process of a local model: the native llama-server of the `xllamacpp` wheel, and nothing else.
+
+    python -P llama_cpp_worker.py --model FILE --host PATH.sock [flags]     serve with the wheel
+    python -P llama_cpp_worker.py --exec BINARY --model FILE … [flags]      become that llama-server
+
+It is run as a file and imports only the standard library and the wheel, so it starts in a third of a second. It
+takes the flags of llama-server, reads no configuration from anywhere, logs to standard error, and dies with the
+process that started it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main(argv: list[str]) -> None:
+    """Serve until SIGTERM, or until standard input ends."""
+    parent = os.getppid()
+    _die_with_parent(signal.SIGKILL)
+    if os.getppid() != parent:  # it died before we asked
+        sys.exit(1)
+    _no_core_dump()
+    if argv[:1] == ["--exec"]:
+        os.execv(argv[1], argv[1:])  # noqa: S606 - no shell on purpose; PR_SET_PDEATHSIG survives it
+    options = _parse(argv)
+    server = _serve(options)
+    # From here on no native code holds the interpreter, so the socket can be cleaned up before leaving.
+    leave = _leave(options.host)
+    signal.signal(signal.SIGTERM, lambda *_: leave())
+    _die_with_parent(signal.SIGTERM)
+    threading.Thread(target=_watch_stdin, args=(leave,), daemon=True).start()
+    while server is not None:
+        signal.pause() if hasattr(signal, "pause") else threading.Event().wait()
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--alias", required=True)
+    parser.add_argument("--host", required=True)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--ctx-size", type=int, required=True)
+    parser.add_argument("--parallel", type=int, required=True)
+    parser.add_argument("--cache-ram", type=int, required=True)
+    parser.add_argument("--cache-reuse", type=int, required=True)
+    parser.add_argument("--ctx-checkpoints", type=int, required=True)
+    parser.add_argument("--batch-size", type=int, required=True)
+    parser.add_argument("--ubatch-size", type=int, required=True)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--threads-http", type=int, required=True)
+    parser.add_argument("--log-verbosity", type=int, required=True)
+    parser.add_argument("--no-ui", action="store_true")
+    parser.add_argument("--offline", action="store_true")
+    return parser.parse_args(argv)
+
+
+def _serve(options: argparse.Namespace) -> Any:
+    """Load the model and listen; the object lives as long as the server."""
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path = options.model
+    params.model_alias = {options.alias}
+    params.hostnames = [options.host]
+    params.port = options.port
+    if key := os.environ.get("LLAMA_API_KEY"):
+        params.api_keys = [key]
+    params.n_ctx = options.ctx_size
+    params.n_parallel = options.parallel
+    params.cache_ram_mib = options.cache_ram
+    params.n_cache_reuse = options.cache_reuse
+    params.n_ctx_checkpoints = options.ctx_checkpoints
+    params.n_batch = options.batch_size
+    params.n_ubatch = options.ubatch_size
+    params.n_threads_http = options.threads_http
+    params.verbosity = options.log_verbosity
+    if options.threads:
+        params.cpuparams.n_threads = options.threads
+        params.cpuparams_batch.n_threads = options.threads
+    params.offline = options.offline
+    params.ui = not options.no_ui
+    # Its defaults reflect every origin, with credentials.
+    params.cors_origins = "localhost"
+    params.cors_credentials = False
+    try:
+        return xllamacpp.Server(params)
+    except RuntimeError as error:
+        sys.exit(str(error))
+
+
+def _leave(host: str) -> Callable[[], NoReturn]:
+    def leave() -> NoReturn:
+        if host.endswith(".sock"):
+            Path(host).unlink(missing_ok=True)
+            with suppress(OSError):  # not empty, or not ours
+                Path(host).parent.rmdir()
+        os._exit(0)  # the native threads would keep a normal exit waiting
+
+    return leave
+
+
+def _watch_stdin(leave: Callable[[], NoReturn]) -> None:
+    """Standard input is a pipe whose other end only the parent holds."""
+    sys.stdin.buffer.read()
+    leave()
+
+
+def _die_with_parent(number: signal.Signals) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+
+
+def _no_core_dump() -> None:
+    """A crash must not write gigabytes of model to the disk."""
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
