@@ -21,7 +21,7 @@ from falconry.engines.base import Engine
 from falconry.errors import ContextWindowExceeded
 from falconry.messages import ContextUse, Message, Prompt, StoredMessage, TokenCount
 
-KEEP = 0.7  # of the prompt's room is used after a cut
+KEEP = 0.7  # the share of the prompt's room that is used after a cut
 MIN_REPLY = 64  # tokens that even the longest prompt leaves for the reply
 # No tokenizer in use packs more bytes into the average token; older history is not even counted.
 MAX_BYTES_PER_TOKEN = 32
@@ -114,6 +114,7 @@ async def fit(
     context_length: int | None,
     max_tokens: int | None,
     start_id: str | None = None,
+    keep: float = KEEP,
 ) -> Fitted:
     """Choose what of a conversation to send.
 
@@ -124,6 +125,7 @@ async def fit(
         context_length: tokens for prompt and reply together; None where nobody knows: then everything is sent.
         max_tokens: of the reply; up to half of the window is kept free for it.
         start_id: where the previous turn's prompt began.
+        keep: the share of the prompt's room that is used after a cut.
 
     Raises:
         ContextWindowExceeded: the system message and the newest turn alone do not fit.
@@ -135,7 +137,7 @@ async def fit(
         room = context_length - min(max_tokens or context_length, context_length // 2)
         hard = context_length - min(MIN_REPLY, context_length // 4)
         first = _within_bytes(history, turns, first, context_length * MAX_BYTES_PER_TOKEN)
-        first, count = await _cut(prompter, system, history, turns, first, room)
+        first, count = await _cut(prompter, system, history, turns, first, room, int(keep * room))
         if count.upper > hard:
             raise ContextWindowExceeded(count.tokens, hard)
     else:
@@ -154,13 +156,13 @@ async def fit(
 
 
 async def _cut(
-    prompter: Prompter, system: str, history: list[StoredMessage], turns: list[int], first: int, room: int
+    prompter: Prompter, system: str, history: list[StoredMessage], turns: list[int], first: int, room: int, target: int
 ) -> tuple[int, TokenCount]:
     """The first turn to send, counting on from `first`, and the tokens of the prompt that begins with it."""
     count = await prompter.count(_to_send(system, history[turns[first] :]))
     if count.upper <= room or first == len(turns) - 1:
         return first, count
-    first = await _first_turn_within(prompter, history, turns, first, count.upper, int(KEEP * room))
+    first = await _first_turn_within(prompter, history, turns, first, count.upper, target)
     while True:
         count = await prompter.count(_to_send(system, history[turns[first] :]))
         if count.upper <= room or first == len(turns) - 1:
