@@ -33,24 +33,8 @@ from falconry.storage.conversations import Conversations, new_id
 from falconry.storage.database import Database
 from tests.process import Falconry
 
-WORDS = [
-    "The",
-    "quick",
-    "falcon",
-    "looks",
-    "**down**",
-    "over",
-    "the",
-    "wide",
-    "savanna",
-    "and",
-    "waits.\n\nThen",
-    "it",
-    "dives:",
-    "`300`",
-    "km/h.",
-    "",
-]
+TEXT = "The quick falcon looks **down** over the wide savanna.\n\nThen it dives: `300` km/h. "
+WORDS = [word + " " for word in TEXT.split(" ")]
 
 
 def endpoint() -> Starlette:
@@ -66,7 +50,7 @@ def endpoint() -> Starlette:
             begun = monotonic()
             for n in range(int(tokens)):
                 await asyncio.sleep(max(0.0, begun + n / rate - monotonic()))
-                yield chunk({"delta": {"content": WORDS[n % len(WORDS)] + " "}, "finish_reason": None})
+                yield chunk({"delta": {"content": WORDS[n % len(WORDS)]}, "finish_reason": None})
             yield chunk({"delta": {}, "finish_reason": "stop"})
             yield b"data: [DONE]\n\n"
 
