@@ -78,7 +78,7 @@ class _Seen:
             news = {
                 "from": self.finished,
                 "blocks": live.blocks[self.finished :],
-                "append": source[live.rendered :],
+                "append": source[live.seam :],
             }
             self.serial, self.finished = live.serial, len(live.finished)
         elif len(source) > self.characters:

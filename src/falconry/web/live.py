@@ -17,6 +17,8 @@ INTERVAL = 0.2  # seconds between two renderings of the live tail
 # A rendering has to be worth its cost: 10 µs for each new character, that is 0.04 CPU s per 1000 tokens at most.
 SECONDS_PER_CHARACTER = 10e-6
 LINE_END = re.compile(r"\r\n|\r|\n")
+# Half a line that would be misread: the "2" of "2. " joins the line above, and a "-" turns it into a heading.
+HALF_MARK = re.compile(r"[\r\n][ \t]*(?:\d{1,4}[.)]?|[-=+*#>|`~$:_ ]{1,8})\Z")
 
 
 class LiveMarkdown:
@@ -25,7 +27,8 @@ class LiveMarkdown:
     Attributes:
         finished: HTML of the blocks that cannot change any more.
         live: HTML of the block or two that still grow.
-        rendered: how many characters of the source `finished` and `live` cover; the rest is to be appended as text.
+        rendered: how long the source was when it was rendered last.
+        seam: where the text begins that `finished` and `live` do not show, line ends included; it is to be appended.
         serial: changes whenever `finished` or `live` do.
     """
 
@@ -37,6 +40,7 @@ class LiveMarkdown:
         self.finished: list[str] = []
         self.live: list[str] = []
         self.rendered = 0
+        self.seam = 0
         self.serial = 0
 
     @property
@@ -59,6 +63,9 @@ class LiveMarkdown:
         self._last = now
 
     def _render(self, source: str) -> None:
+        whole_length = len(source)
+        if mark := HALF_MARK.search(source, max(self._done, len(source) - 40)):
+            source = source[: mark.start()]
         tail = source[self._done :]
         blocks = split_blocks(tail)
         ends = [match.end() for match in LINE_END.finditer(tail)]
@@ -70,5 +77,8 @@ class LiveMarkdown:
             self.finished += [html for _, html in blocks[:growing]]
             self._done += ends[blocks[growing][0] - 1]
         self.live = [html for _, html in blocks[growing:]]
-        self.rendered = len(source)
+        self.rendered = whole_length
+        self.seam = len(source)
+        if not (self.live and self.live[-1].endswith("</pre></div>")):  # code keeps its line ends
+            self.seam = max(self._done, len(source.rstrip("\r\n")))
         self.serial += 1

@@ -1,0 +1,105 @@
+// The programs' API and the live view, as the page asks them.
+import { language, t } from "./dom.js";
+
+const locale = language === "zh" ? "zh-CN" : "en";
+
+/** What went wrong, in the page's language. `code` as in falconry.errors; "offline" where nobody answered. */
+export class Refused extends Error {
+  constructor(code, text, details = {}) {
+    super(text);
+    Object.assign(this, { code, details });
+  }
+}
+
+async function ask(method, path, body, options = {}) {
+  const headers = { "Accept-Language": locale };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  let response;
+  try {
+    response = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), ...options });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refused("offline", t("offline"));
+  }
+  if (response.ok) return response;
+  const { error } = await response.json().catch(() => ({}));
+  throw new Refused(error?.code ?? "http_error", error?.text || error?.message || t("failed_http", { status: response.status }), error?.details);
+}
+
+export const get = async (path) => (await ask("GET", path)).json();
+export const post = async (path, body = {}) => (await ask("POST", path, body)).json();
+
+/** A POST that answers with server-sent events: yields [name, data]. */
+export async function* postEvents(path, body, signal) {
+  const response = await ask("POST", path, body, { signal });
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const parts = (rest + value).split("\n\n");
+    rest = parts.pop();
+    for (const part of parts) {
+      const name = /^event: ?(.*)$/m.exec(part)?.[1];
+      const data = /^data: ?(.*)$/m.exec(part)?.[1];
+      if (name && data) yield [name, JSON.parse(data)];
+    }
+  }
+}
+
+/**
+ * The events of one conversation, one connection per tab. It is let go after 30 s in the background, since a browser
+ * opens no more than six to one host, and taken up again when the tab is seen; the server then tells how things stand.
+ */
+export class Live {
+  constructor(id, handle, onConnection) {
+    this.id = id;
+    this.handle = handle;
+    this.onConnection = onConnection;
+    this.order = Promise.resolve();
+    this.onVisibility = () => this.visibility();
+    document.addEventListener("visibilitychange", this.onVisibility);
+    this.open();
+  }
+
+  open() {
+    if (this.closed || this.source) return;
+    const source = new EventSource(`/view/conversations/${this.id}/events?lang=${language}`);
+    this.source = source;
+    source.onopen = () => this.onConnection(true);
+    source.onerror = () => {
+      this.onConnection(false);
+      if (source.readyState === EventSource.CLOSED) this.retry(); // refused; otherwise the browser tries again
+    };
+    for (const name of ["state", "changed", "snapshot", "patch", "status", "deleted"]) {
+      source.addEventListener(name, (event) => {
+        const data = JSON.parse(event.data);
+        // One after the other: to handle one may take a request.
+        this.order = this.order.then(() => this.closed || this.handle(name, data)).catch(console.error);
+      });
+    }
+  }
+
+  retry() {
+    this.let_go();
+    this.timer = setTimeout(() => this.open(), 1500);
+  }
+
+  visibility() {
+    clearTimeout(this.timer);
+    if (document.hidden) this.timer = setTimeout(() => this.let_go(), 30_000);
+    else this.open();
+  }
+
+  let_go() {
+    this.source?.close();
+    this.source = null;
+  }
+
+  close() {
+    this.closed = true;
+    clearTimeout(this.timer);
+    document.removeEventListener("visibilitychange", this.onVisibility);
+    this.let_go();
+  }
+}

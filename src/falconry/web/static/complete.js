@@ -1,0 +1,57 @@
+// The completion page: a raw prompt in, its continuation out. Nothing is remembered between two of them.
+import { postEvents } from "./api.js";
+import * as box from "./completion_box.js";
+import { announce, el, notice, present, store, t, type } from "./dom.js";
+import * as models from "./models.js";
+
+let params = { max_tokens: 20, temperature: 0.7 };
+let running = null;
+
+/** The sliders, as Gradio tells them. */
+export function changed(max_tokens, temperature) {
+  params = { max_tokens: max_tokens ?? params.max_tokens, temperature: temperature ?? params.temperature };
+}
+
+async function submit(prompt) {
+  if (running || !prompt) return;
+  running = new AbortController();
+  document.documentElement.setAttribute("data-running", "");
+  box.clear();
+  let length = 0;
+  try {
+    const body = { prompt, model: models.current(), params };
+    for await (const [name, data] of postEvents("/api/complete", body, running.signal)) {
+      if (name === "delta") {
+        box.append(data.text);
+        length += data.text.length;
+      }
+      if (name === "error") throw new Error(data.text ?? data.error?.text ?? data.message);
+      if (name === "done") {
+        const tokens = data.usage ? t("tokens", { count: data.usage.completion_tokens }) : "";
+        const end = data.finish_reason === "length" ? t("completion_length") : "";
+        box.say([tokens, end].filter(Boolean).join(" · "));
+        announce(t("completion_done"));
+      }
+    }
+  } catch (error) {
+    if (error.name === "AbortError") box.say(t("ended_stopped"));
+    else notice(error.message, { kind: "error", seconds: 12 });
+  }
+  running = null;
+  document.documentElement.removeAttribute("data-running");
+}
+
+export async function mount(element) {
+  element.replaceChildren(el("h1", {}, t("page_complete")), el("p", { className: "f-muted" }, t("completion_more")));
+  const prompt = await present("#completion-prompt textarea");
+  type(prompt, store.get("draft.completion") ?? "");
+  prompt.addEventListener("input", () => store.set("draft.completion", prompt.value));
+  document.getElementById("completion-prompt").addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.stopPropagation(); // Enter breaks the line here: a prompt is a text
+    if (!event.isComposing && (event.ctrlKey || event.metaKey)) submit(prompt.value);
+  }, true);
+  (await present("#completion-submit")).addEventListener("click", () => submit(prompt.value));
+  (await present("#completion-stop")).addEventListener("click", () => running?.abort());
+  document.addEventListener("keydown", (event) => event.key === "Escape" && running?.abort());
+}

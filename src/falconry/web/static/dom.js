@@ -1,0 +1,124 @@
+// Small helpers: texts, elements, storage, notices.
+const base = document.querySelector("meta[name=falconry-assets]").content;
+export const language = document.documentElement.dataset.language;
+const texts = await (await fetch(`${base}/${language}.json`)).json();
+
+/** The text of a key in the page's language, its {fields} filled in. */
+export function t(key, fields = {}) {
+  return (texts[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => fields[name] ?? "");
+}
+
+/** A new element: properties, `dataset` and `aria` as objects, then children (strings become text, never HTML). */
+export function el(tag, { dataset, aria, ...properties } = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  Object.assign(element.dataset, dataset);
+  for (const [name, value] of Object.entries(aria ?? {})) element.setAttribute("aria-" + name, value);
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+const PATHS = {
+  copy: "M9 9h10v11H9zM5 15V4h10v2",
+  check: "m5 12.5 4.5 4.5L19 7.5",
+  again: "M20 11a8 8 0 1 0-2.3 6.2M20 4.5V11h-6.5",
+  resume: "M5 5v14M9 6l10 6-10 6z",
+  eye: "M2.5 12S6 5.5 12 5.5 21.5 12 21.5 12 18 18.5 12 18.5 2.5 12 2.5 12zM12 14.8a2.8 2.8 0 1 0 0-5.6 2.8 2.8 0 0 0 0 5.6z",
+  plus: "M12 5v14M5 12h14",
+  menu: "M4 6.5h16M4 12h16M4 17.5h16",
+  down: "M12 5v14M6 13l6 6 6-6",
+  text: "M5 6h14M5 12h14M5 18h8",
+  chat: "M4 5h16v11H10l-4.5 4v-4H4z",
+  sun: "M12 16.5a4.5 4.5 0 1 0 0-9 4.5 4.5 0 0 0 0 9zM12 2v2.5M12 19.5V22M2 12h2.5M19.5 12H22M5 5l1.7 1.7M17.3 17.3 19 19M5 19l1.7-1.7M17.3 6.7 19 5",
+  moon: "M20 14.5A8.5 8.5 0 0 1 9.5 4a8.5 8.5 0 1 0 10.5 10.5z",
+  close: "M6 6l12 12M18 6 6 18",
+};
+
+/** One of our line icons, 24 by 24. */
+export function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("class", "f-icon");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(svg.namespaceURI, "path");
+  path.setAttribute("d", PATHS[name]);
+  svg.append(path);
+  return svg;
+}
+
+/** The falcon. */
+export const mark = () => el("img", { src: `${base}/falcon.svg`, className: "f-mark", alt: "" });
+
+/** A button with an icon and a name, which is shown as a tooltip where `label` is not. */
+export function button(name, iconName, onclick, { label = false, className = "" } = {}) {
+  const made = el("button", { type: "button", className: `f-button ${className}`, onclick, title: label ? "" : name });
+  if (iconName) made.append(icon(iconName));
+  if (label) made.append(el("span", {}, name));
+  else made.setAttribute("aria-label", name);
+  return made;
+}
+
+/** Waits until Gradio has put an element into the page. */
+export async function present(selector) {
+  for (;;) {
+    const found = document.querySelector(selector);
+    if (found) return found;
+    await new Promise((next) => setTimeout(next, 15));
+  }
+}
+
+/** Sets an input of Gradio's as if a person had typed it. */
+export function type(input, value) {
+  if (input.value === value) return;
+  input.value = value;
+  input.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+/** localStorage that never throws: private windows and full disks must not break the page. */
+export const store = {
+  get: (key) => { try { return localStorage.getItem("falconry." + key); } catch { return null; } },
+  set: (key, value) => {
+    try {
+      if (value === null || value === "") localStorage.removeItem("falconry." + key);
+      else localStorage.setItem("falconry." + key, value);
+    } catch { /* it is then remembered for this page only */ }
+  },
+};
+
+/** Copies text and shows so on the button for a moment. */
+export async function copy(text, pressed) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Plain http on another host has no clipboard API.
+    const area = el("textarea", { value: text, className: "f-hidden" });
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+  pressed.classList.add("copied");
+  announce(t("copied"));
+  setTimeout(() => pressed.classList.remove("copied"), 1600);
+}
+
+const region = el("div", { className: "f-hidden", role: "status", aria: { live: "polite" } });
+document.body.append(region);
+
+/** Tells screen readers. */
+export function announce(text) {
+  region.textContent = "";
+  setTimeout(() => { region.textContent = text; }, 50);
+}
+
+const shelf = el("div", { className: "f-notices", role: "status", aria: { live: "polite" } });
+document.body.append(shelf);
+
+/** A notice above everything. Gives a function that takes it away; with `seconds` it goes by itself. */
+export function notice(text, { seconds = 8, kind = "info" } = {}) {
+  const made = el("div", { className: "f-notice", dataset: { kind } }, el("span", {}, text));
+  const remove = () => made.remove();
+  made.append(button(t("close"), "close", remove));
+  shelf.append(made);
+  if (seconds) setTimeout(remove, seconds * 1000);
+  return remove;
+}
