@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from falconry.engines.canned import CannedEngine
+from falconry.engines.pool import EnginePool, ModelSpec, open_pool
+from falconry.errors import ModelNotFound
+from falconry.settings import Endpoint, Settings
+
+MakeSettings = Callable[..., Settings]
+
+
+class Tracked(CannedEngine):
+    """Knows whether it was closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed = False
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+def local_pool(names: str, most: int) -> tuple[EnginePool, list[Tracked]]:
+    """A pool of local models with one-letter names; the engines it made, in order."""
+    made: list[Tracked] = []
+
+    def make() -> Tracked:
+        made.append(Tracked())
+        return made[-1]
+
+    specs = {name: ModelSpec(name, name, "llama_cpp", make) for name in names}
+    return EnginePool(specs, names[0], loaded_models=most), made
+
+
+async def use(pool: EnginePool, name: str) -> None:
+    async with pool.engine(name):
+        pass
+
+
+async def test_an_engine_is_made_once_and_shared() -> None:
+    pool, made = local_pool("a", 1)
+    async with pool.engine("a") as first, pool.engine() as second:
+        assert first is second
+    assert len(made) == 1
+
+
+async def test_the_least_recently_used_model_makes_room() -> None:
+    pool, made = local_pool("abc", 2)
+    for name in "aba":
+        await use(pool, name)
+    await use(pool, "c")
+    assert [engine.closed for engine in made] == [False, True, False]
+
+
+async def test_a_busy_model_is_never_unloaded_and_the_next_one_waits_for_it() -> None:
+    pool, made = local_pool("ab", 1)
+    async with pool.engine("a"):
+        waiting = asyncio.create_task(use(pool, "b"))
+        await asyncio.sleep(0)
+        assert not made[0].closed
+        assert not waiting.done()
+    await waiting
+    assert made[0].closed
+
+
+async def test_endpoints_take_no_room() -> None:
+    made: list[Tracked] = []
+
+    def make() -> Tracked:
+        made.append(Tracked())
+        return made[-1]
+
+    specs = {name: ModelSpec(name, name, "openai", make) for name in "abc"}
+    pool = EnginePool(specs, "a", loaded_models=1)
+    for name in "abc":
+        await use(pool, name)
+    assert [engine.closed for engine in made] == [False, False, False]
+    await pool.aclose()
+    assert [engine.closed for engine in made] == [True, True, True]
+
+
+def test_an_unknown_name_is_said_so() -> None:
+    pool, _ = local_pool("a", 1)
+    with pytest.raises(ModelNotFound, match="no/such"):
+        pool.resolve("no/such")
+
+
+async def test_what_the_settings_name_can_be_chosen(make_settings: MakeSettings, tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    for name in ("b.gguf", "a.gguf", "notes.txt"):
+        (folder / name).touch()
+    settings = make_settings(
+        model=None,
+        models=[tmp_path / "falcon3-7b.gguf", folder],
+        endpoints=[Endpoint(name="tiiuae/falcon", url="http://127.0.0.1:1/v1"), Endpoint(name="a", url="http://x/v1")],
+    )
+    models = open_pool(settings).models()
+    assert [m.name for m in models] == ["falcon3-7b", "a", "b", "tiiuae/falcon", "a (2)", "eyas", "canned"]
+    assert [m.name for m in models if m.default] == ["falcon3-7b"]
+
+
+async def test_the_lessons_endpoint_appears_by_itself(make_settings: MakeSettings) -> None:
+    settings = make_settings(model=None, canned=False, hf_api_key=SecretStr("k"), hf_api_base="http://127.0.0.1:9")
+    models = open_pool(settings).models()
+    assert [(m.engine, m.default) for m in models] == [("tgi", True), ("llama_cpp", False)]
+
+
+def test_a_default_that_does_not_exist_names_those_that_do(make_settings: MakeSettings) -> None:
+    with pytest.raises(ModelNotFound, match="eyas"):
+        open_pool(make_settings(model="falcon-900b"))
