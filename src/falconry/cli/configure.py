@@ -86,10 +86,10 @@ def origin(name: str, terminal: Terminal, given: Mapping[str, object] | None = N
     """Where a setting's value came from, as a person would look for it: strongest source first."""
     if given and name in given:
         return terminal.text("origin_flag", name=_FLAGS[name][0] if name in _FLAGS else name)
-    for variable in _variables(name):
+    for variable in variables(name):
         if _matching(os.environ, variable):
             return terminal.text("origin_environment", name=_matching(os.environ, variable)[0])
-    for variable in _variables(name):
+    for variable in variables(name):
         if found := _matching(_dotenv(), variable):
             return terminal.text("origin_file", name=found[0], file=DOTENV)
     if name in _toml():
@@ -97,7 +97,7 @@ def origin(name: str, terminal: Terminal, given: Mapping[str, object] | None = N
     return terminal.text("origin_default")
 
 
-def _variables(name: str) -> list[str]:
+def variables(name: str) -> list[str]:
     """The environment variables of a setting."""
     alias = Settings.model_fields[name].validation_alias
     choices = [str(choice) for choice in alias.choices] if alias and hasattr(alias, "choices") else []
@@ -123,7 +123,7 @@ def _toml() -> Mapping[str, object]:
 
 def _unknown(terminal: Terminal) -> list[tuple[str, str]]:
     """Settings that nobody reads, most likely misspelt: (name, where)."""
-    known = {variable for name in Settings.model_fields for variable in _variables(name)}
+    known = {variable for name in Settings.model_fields for variable in variables(name)}
     found = [(name, TOML) for name in _toml() if name not in Settings.model_fields]
     for values, where in ((os.environ, terminal.text("the_environment")), (_dotenv(), DOTENV)):
         for name in values:
@@ -156,7 +156,7 @@ def _explained(error: ValidationError, given: Mapping[str, object], terminal: Te
 def _field(location: str) -> str:
     """pydantic names a field by the alias under which it was found."""
     for name in Settings.model_fields:
-        if location == name or location.upper() in _variables(name):
+        if location == name or location.upper() in variables(name):
             return name
     return location
 

@@ -17,7 +17,8 @@ from falconry.cli.terminal import Terminal
 from falconry.i18n import Language, table, translate
 
 VERBS = ("serve", "chat", "complete", "models", "doctor")
-_HELP = {"help_option_names": ["-h", "--help"]}
+HELP_NAMES = ["-h", "--help"]
+_HELP = {"help_option_names": HELP_NAMES}
 
 
 class Verb(click.Command):

@@ -1,0 +1,145 @@
+"""Writes docs/settings.md and docs/cli.md from the code. `make docs` runs it; with --check it only compares."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import click
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from falconry.cli.configure import variables
+from falconry.cli.terminal import Terminal
+from falconry.cli.verbs import HELP_NAMES, VERBS, Falconry
+from falconry.settings import Endpoint, Settings
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+SETTINGS_HEAD = """\
+# Settings
+
+Made from src/falconry/settings.py by `make docs`; edit it there.
+
+Every option can come from, strongest first: a flag of the command line, an environment variable, a `.env` file in the
+current folder, a `falconry.toml` there, and the default. In `.env` the names are those of the environment variables;
+in `falconry.toml` they are the names of the first column:
+
+```toml
+# falconry.toml
+port = 8000
+models = ["~/models"]
+
+[[endpoints]]
+name = "qwen3-32b"
+url = "http://192.168.1.20:8000/v1"
+api_key = "…"
+```
+
+In an environment variable `endpoints` is JSON: `FALCONRY_ENDPOINTS='[{"name": "…", "url": "…"}]'`.
+
+| name | environment variable | type | default | |
+| --- | --- | --- | --- | --- |
+"""
+
+ENDPOINT_HEAD = """
+## An endpoint
+
+| name | type | default | |
+| --- | --- | --- | --- |
+"""
+
+CLI_HEAD = """\
+# Command line
+
+Made from `falconry --help` by `make docs`. Exit status: 0 when all went well, 1 when Falconry could not do it, 2 when
+the command line is wrong, 130 after Ctrl-C. `falconry serve` and `falconry chat` end with 0 after Ctrl-C: that is how
+they are left.
+"""
+
+
+def settings_page() -> str:
+    """The text of docs/settings.md."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        names = ", ".join(f"`{variable}`" for variable in variables(name))
+        rows.append(f"| `{name}` | {names} | {_type(field)} | {_default(name, field)} | {field.description} |")
+    endpoint_rows = [
+        f"| `{name}` | {_type(field)} | {_default(name, field)} | {field.description} |"
+        for name, field in Endpoint.model_fields.items()
+    ]
+    return SETTINGS_HEAD + "\n".join(rows) + "\n" + ENDPOINT_HEAD + "\n".join(endpoint_rows) + "\n"
+
+
+def _type(field: FieldInfo) -> str:
+    return _type_name(field.annotation).replace("|", "\\|")
+
+
+def _type_name(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type_name(arguments[0])
+    if origin is Literal:
+        return " or ".join(f"`{value}`" for value in arguments)
+    if origin in (Union, UnionType):
+        return _type_name(next(argument for argument in arguments if argument is not NoneType))
+    if origin is list:
+        return f"list of {_type_name(arguments[0])}s"
+    names: dict[Any, str] = {
+        str: "text",
+        int: "whole number",
+        float: "number",
+        bool: "true or false",
+        Path: "path",
+        SecretStr: "text, never shown",
+        Endpoint: "endpoint",
+    }
+    return names[annotation]
+
+
+def _default(name: str, field: FieldInfo) -> str:
+    if name == "data_dir":
+        return "`~/.local/share/falconry`"  # on Linux; the machine that makes this page must not show in it
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True, validated_data={})
+    if value is None or value is PydanticUndefined or value == []:
+        return ""
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def cli_page() -> str:
+    """The text of docs/cli.md."""
+    root = Falconry()
+    context = click.Context(root, info_name="falconry", obj=Terminal(language="en"), help_option_names=HELP_NAMES)
+    parts = [CLI_HEAD, _block("falconry", root.get_help(context))]
+    for verb in VERBS:
+        command = root.get_command(context, verb)
+        assert command is not None
+        own = click.Context(command, info_name=verb, parent=context, obj=context.obj)
+        parts.append(_block(f"falconry {verb}", command.get_help(own)))
+    return "\n".join(parts)
+
+
+def _block(title: str, text: str) -> str:
+    return f"## {title}\n\n```text\n{text}\n```\n"
+
+
+def main() -> int:
+    stale = []
+    for path, text in ((DOCS / "settings.md", settings_page()), (DOCS / "cli.md", cli_page())):
+        if "--check" in sys.argv:
+            stale += [path.name] if not path.exists() or path.read_text(encoding="utf-8") != text else []
+        else:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    if stale:
+        print(f"Not up to date: {', '.join(stale)}. Run: make docs")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
