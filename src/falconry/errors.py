@@ -16,8 +16,8 @@
         EngineInterrupted              502  the stream broke before its finish reason
 
 Every error has a `code`, an English sentence that says what happened and what to do, and `details`: the values
-in that sentence. A page or a terminal in another language looks up `error.<code>` in the tables of `falconry.i18n`
-and fills in the details. Details never hold a key, a password or a prompt.
+in that sentence. A page or a terminal in another language looks the code up in the tables of `falconry.i18n` and fills
+in the details. Details never hold a key, a password or a prompt.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""The two languages. One JSON table per language and area (errors, web, cli); a key is `area.name`.
+"""The two languages. One JSON table per language and area; a key is `area.name`.
 
 A text may hold `{name}` fields, filled from the values. A test compares the keys and the fields of both languages.
+Errors carry their English sentence with them, so for them there is a Chinese table only, by the error's code.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Literal, TypeAlias
 
 Language: TypeAlias = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
-AREAS = ("errors", "web", "cli")
+AREAS = ("web", "cli")
 
 
 @cache
@@ -35,12 +36,15 @@ def translate(key: str, language: Language, /, **values: object) -> str:
 
 def error_text(error: Mapping[str, object], language: Language) -> str:
     """The sentence for an error as `FalconryError.as_dict` gives it; its own English one where no table has it."""
+    message = str(error.get("message") or error.get("code", ""))
+    if language == "en":
+        return message
     details = error.get("details")
-    values = dict(details) if isinstance(details, Mapping) else {}
+    values = {"message": message, **(details if isinstance(details, Mapping) else {})}
     try:
         return translate(f"errors.{error['code']}", language, **values)
     except (KeyError, IndexError):
-        return str(error.get("message", error.get("code", "")))
+        return message
 
 
 def match_language(tag: str | None) -> Language:
