@@ -67,7 +67,7 @@ bench-stream: $(VENV)/.dev ## what a streamed token costs the server
 bench-start: $(VENV)/.dev ## seconds from the command to the first token
 	$(PY) -m benchmarks.start $(ARGS)
 
-bench-footprint: ## packages and MB of an installation, in a fresh environment
+bench-footprint: ## packages and MB, in a fresh environment
 	$(PYTHON) benchmarks/footprint.py $(ARGS)
 
 soak: $(VENV)/.dev ## the tests that take minutes

@@ -12,10 +12,10 @@ from falconry.errors import InvalidRequest
 from falconry.i18n import error_text
 
 
-def complaint(**flags: str | bool) -> str:
+def complaint(model: str | None = None, port: str | None = None) -> str:
     terminal = Terminal(language="en")
     with pytest.raises(InvalidRequest) as error:
-        load_settings(terminal, **flags)
+        load_settings(terminal, model=model, port=port)
     return terminal.error(error.value.as_dict())
 
 

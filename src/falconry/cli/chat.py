@@ -90,6 +90,8 @@ class _Dialogue:
                     raise
                 self._terminal.complain(self._terminal.error(error.as_dict()))
                 going_on = self._interactive
+            except KeyboardInterrupt:  # while a command worked
+                going_on = self._interactive
             if not going_on:
                 return 0 if line.strip() in ("/exit", "/quit") else 1
         return 0
@@ -118,7 +120,7 @@ class _Dialogue:
             try:
                 return reply.result()
             except KeyboardInterrupt:
-                self._portal.call(self._talk.stop)
+                self._portal.start_task_soon(self._talk.stop)  # not waited for: a second Ctrl-C may come
 
     def _command(self, line: str) -> bool:
         """Carry out a line that starts with a slash; False to leave."""

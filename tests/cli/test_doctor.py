@@ -1,0 +1,132 @@
+"""`falconry doctor`: what works, what does not, what to do; never a key."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from falconry.cli.checks import Check, Doctor, free_memory
+from falconry.cli.doctor import can_chat
+from falconry.cli.terminal import Terminal
+from falconry.services import open_services
+from falconry.settings import Settings
+from tests.cli.conftest import Run
+from tests.conftest import LiveServer
+from tests.engines.tiny_gguf import write_reciter
+
+MakeSettings = Callable[..., Settings]
+
+
+def doctor(settings: Settings) -> Doctor:
+    return Doctor(settings, Terminal(language="en"))
+
+
+def test_a_model_that_answers_is_all_one_needs(falconry: Run, tmp_path: Path) -> None:
+    model = write_reciter(tmp_path / "tiny.gguf", [b" the", b" river", b" runs"])
+    done = falconry("doctor", "--json", "--port", "0", "--model", str(model))
+    report = json.loads(done.stdout)
+    found = {check["name"]: check for check in report["checks"]}
+    assert (done.returncode, report["ok"]) == (0, True)
+    assert "tokens/s" in found["Model tiny"]["text"]
+    assert {found[name]["state"] for name in ("Versions", "Data folder", "Database", "Port")} == {"ok"}
+
+
+def test_an_endpoint_that_cannot_be_reached(falconry: Run) -> None:
+    endpoints = '[{"name": "gone", "url": "http://127.0.0.1:9/v1", "api_key": "hunter2"}]'
+    done = falconry("doctor", endpoints=endpoints, lang="zh_CN.UTF-8")
+    assert "✗ 模型 gone: " in done.stdout
+    assert "url、api_key" in done.stdout
+    assert "hunter2" not in done.stdout + done.stderr
+
+
+def test_one_model_is_enough_and_what_is_needed_must_work() -> None:
+    answers, silent = Check("a", "ok", "", chat=True), Check("b", "failed", "")
+    assert can_chat([answers, silent])
+    assert not can_chat([silent])
+    assert not can_chat([answers, Check("c", "failed", "", needed=True)])
+
+
+def test_a_data_folder_that_cannot_be_made(make_settings: MakeSettings, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    check = doctor(make_settings(data_dir=tmp_path / "file" / "data")).data_folder()
+    assert (check.state, check.needed) == ("failed", True)
+    assert "--data-dir" in check.advice
+
+
+def test_no_database_yet(make_settings: MakeSettings) -> None:
+    assert doctor(make_settings()).database().state == "ok"
+
+
+async def test_a_healthy_database(make_settings: MakeSettings) -> None:
+    async with open_services(make_settings()):
+        pass
+    assert doctor(make_settings()).database().text.startswith("SQLite, whole, schema 0")
+
+
+def test_a_damaged_database_is_named_and_left_alone(make_settings: MakeSettings) -> None:
+    settings = make_settings()
+    settings.data_dir.mkdir()
+    file = settings.data_dir / "falconry.db"
+    file.write_bytes(b"no database" * 1000)
+    check = doctor(settings).database()
+    assert (check.state, check.needed) == ("failed", True)
+    assert "damaged" in check.text
+    assert file.read_bytes() == b"no database" * 1000
+
+
+@pytest.mark.parametrize(
+    ("statements", "words"),
+    [
+        (["CREATE TABLE other (x)"], "another program"),
+        (
+            ["CREATE TABLE alembic_version (version_num)", "INSERT INTO alembic_version VALUES ('9999')"],
+            "newer Falconry",
+        ),
+    ],
+)
+def test_a_database_that_is_not_ours(statements: list[str], words: str, make_settings: MakeSettings) -> None:
+    settings = make_settings()
+    settings.data_dir.mkdir()
+    connection = sqlite3.connect(settings.data_dir / "falconry.db")
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+    check = doctor(settings).database()
+    assert check.state == "failed"
+    assert words in check.text
+
+
+def test_a_postgres_that_cannot_be_reached(make_settings: MakeSettings) -> None:
+    check = doctor(make_settings(database_url="postgresql://me:hunter2@127.0.0.1:9/db")).database()
+    assert check.state == "failed"
+    assert check.text.startswith("PostgreSQL, cannot be reached")
+    assert "hunter2" not in check.text
+
+
+async def test_a_taken_port(make_settings: MakeSettings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        check = await doctor(make_settings(port=other.getsockname()[1])).port()
+    assert (check.state, check.needed) == ("failed", True)
+
+
+async def test_a_port_that_falconry_has_itself(make_settings: MakeSettings, server: LiveServer) -> None:
+    check = await doctor(make_settings(port=int(server.url.rpartition(":")[2]))).port()
+    assert check.state == "ok"
+    assert "already" in check.text
+
+
+async def test_an_open_door_is_named(make_settings: MakeSettings) -> None:
+    check = await doctor(make_settings(host="0.0.0.0")).port()
+    assert check.state == "failed"
+    assert "--host" in check.text
+
+
+def test_free_memory_is_believable() -> None:
+    free = free_memory()
+    assert free is None or 2**20 < free < 2**50
