@@ -8,7 +8,9 @@ export class Log {
   constructor(element, actions) {
     this.actions = actions;
     this.turns = new Map(); // message id to Question or Reply, oldest first
-    this.stuck = true;
+    this.stuck = true; // to the bottom
+    this.top = 0;
+    this.height = 0;
     this.earlier = button(t("earlier"), null, () => actions.earlier(), { label: true, className: "f-earlier" });
     this.earlier.hidden = true;
     this.column = el("div", { className: "f-column", role: "log", aria: { live: "off", label: t("messages") } });
@@ -26,7 +28,11 @@ export class Log {
 
   scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
-    this.stuck = scrollHeight - scrollTop - clientHeight < NEAR;
+    // Off the bottom only by scrolling up: new text and late sizes move the bottom away by themselves.
+    if (scrollHeight - scrollTop - clientHeight < NEAR) this.stuck = true;
+    else if (scrollTop < this.top && scrollHeight >= this.height) this.stuck = false;
+    this.top = scrollTop;
+    this.height = scrollHeight;
     this.jump.hidden = this.stuck;
     if (scrollTop < 200 && !this.earlier.hidden) this.actions.earlier();
   }

@@ -1,0 +1,149 @@
+"""One server with all pages and one Chromium for the whole session, each in the session's own event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import uvicorn
+from fastapi import FastAPI
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+
+from falconry.app import create_app
+from falconry.chat.chat import Chat
+from falconry.engines.pool import EnginePool
+from falconry.services import Services
+from falconry.settings import Settings
+from falconry.storage.conversations import Conversations
+from falconry.storage.database import Database
+from tests.conftest import Server
+from tests.web.engines import specs
+
+expect.set_options(timeout=10_000)  # the machine may be busy
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@asynccontextmanager
+async def page_services(data_dir: Path) -> AsyncGenerator[Services, None]:
+    """Open services whose models are those of `tests.web.engines`."""
+    settings = Settings(data_dir=data_dir, canned=True, model="canned", pages=True)
+    async with AsyncExitStack() as stack:
+        database = await Database.open(settings.url, data_dir / "running")
+        stack.push_async_callback(database.aclose)
+        pool = EnginePool(specs(), "canned", loaded_models=2)
+        stack.push_async_callback(pool.aclose)
+        chat = Chat(Conversations(database), pool)
+        stack.push_async_callback(chat.aclose)
+        yield Services(settings, database, pool, chat)
+
+
+@asynccontextmanager
+async def serve_app(app: FastAPI, services: Services, port: int = 0) -> AsyncGenerator[str, None]:
+    """Serve an app on a port, a free one by default; gives its URL."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
+    server = Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    await server.ready.wait()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        services.stopping.set()
+        server.should_exit = True
+        await task
+        listener.close()
+
+
+@dataclass(frozen=True)
+class Site:
+    """A Falconry with pages."""
+
+    url: str
+    services: Services
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Site, None]:
+    async with (
+        page_services(tmp_path_factory.mktemp("site")) as services,
+        serve_app(create_app(services), services) as url,
+    ):
+        yield Site(url, services)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncGenerator[Browser, None]:
+    if shutil.which(CHROMIUM) is None:
+        pytest.skip("needs Chromium")
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield launched
+        await launched.close()
+
+
+OpenPage = Callable[..., Awaitable[Page]]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_page(site: Site, browser: Browser) -> AsyncGenerator[OpenPage, None]:
+    """Open a page: a path, the model to choose, and options of the browser context, or a context to share.
+
+    At the end no page may have asked for anything elsewhere, and none may have thrown.
+    """
+    contexts: list[BrowserContext] = []
+    foreign: list[str] = []
+    errors: list[str] = []
+
+    async def opened(
+        path: str = "/",
+        *,
+        model: str = "canned",
+        context: BrowserContext | None = None,
+        origin: str = site.url,
+        **options: Any,
+    ) -> Page:
+        if context is None:
+            context = await browser.new_context(**{"locale": "en-US", **options})
+            contexts.append(context)
+            await context.add_init_script(
+                f"localStorage.getItem('falconry.model') || localStorage.setItem('falconry.model', '{model}')"
+            )
+        page = await context.new_page()
+        page.on(
+            "request",
+            lambda request: None if request.url.startswith((origin, "data:", "blob:")) else foreign.append(request.url),
+        )
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        await page.goto(origin + path)
+        if path.startswith("/complete"):
+            await page.locator("#completion-output pre").wait_for()
+        else:
+            await page.locator("#messages .f-scroller").wait_for()
+        await page.locator("#model input:not([disabled])").wait_for()
+        await page.wait_for_function("document.querySelector('#model input').value !== ''")
+        return page
+
+    yield opened
+    for context in contexts:
+        await context.close()
+    assert foreign == []
+    assert errors == []
