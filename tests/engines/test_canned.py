@@ -62,9 +62,7 @@ async def test_streams_at_the_set_rate_after_the_delay() -> None:
 
 
 async def test_a_fast_stream_is_coalesced() -> None:
-    deltas = await reply(
-        CannedEngine(rate=100_000, text="word " * 2000), "x", SamplingParams(max_tokens=None)
-    )
+    deltas = await reply(CannedEngine(rate=100_000, text="word " * 2000), "x", SamplingParams(max_tokens=None))
     assert deltas[-1].usage is not None
     assert deltas[-1].usage.completion_tokens == 2001
     assert len(deltas) < 200

@@ -10,14 +10,15 @@ import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 import falconry
 from falconry.engines.base import ALL_SAMPLING, Engine
 from falconry.engines.canned import CannedEngine
+from falconry.engines.llama_cpp import LlamaCppEngine, LlamaCppOptions
 from falconry.engines.openai import OpenAIEngine
 from falconry.engines.tgi import TGIEngine
 from falconry.errors import ContextWindowExceeded
@@ -26,10 +27,11 @@ from falconry.settings import Endpoint
 from tests.engines.servers import serve
 from tests.engines.stubs import OpenAIStub, TGIStub
 
+# One engine for all tests of the suite: a local model takes a second to start.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 MODEL = Path(falconry.__file__).parent / "models" / "eyas" / "eyas.gguf"
-ENGINES = ["canned", "openai", "tgi"]
-if MODEL.exists() and find_spec("falconry.engines.llama_cpp"):
-    ENGINES.append("llama_cpp")
+ENGINES = ["canned", "openai", "tgi", "llama_cpp"]
 
 ENGLISH = [Message("system", "You are kind."), Message("user", "Tell me about falcons.")]
 CHINESE = [Message("user", "请介绍一下你自己。")]
@@ -52,8 +54,6 @@ async def open_case(name: str, canned: CannedEngine) -> AsyncIterator[Case]:
         if name == "canned":
             case = Case(canned)
         elif name == "llama_cpp":
-            from falconry.engines.llama_cpp import LlamaCppEngine, LlamaCppOptions
-
             case = Case(LlamaCppEngine(MODEL, LlamaCppOptions()))
         else:
             stub = OpenAIStub(canned) if name == "openai" else TGIStub(canned)
@@ -68,13 +68,13 @@ async def open_case(name: str, canned: CannedEngine) -> AsyncIterator[Case]:
         yield case
 
 
-@pytest.fixture(params=ENGINES)
+@pytest_asyncio.fixture(params=ENGINES, scope="module", loop_scope="module")
 async def case(request: pytest.FixtureRequest) -> AsyncIterator[Case]:
     async with open_case(request.param, CannedEngine(seed=1, rate=math.inf)) as opened:
         yield opened
 
 
-@pytest.fixture(params=ENGINES)
+@pytest_asyncio.fixture(params=ENGINES, scope="module", loop_scope="module")
 async def endless(request: pytest.FixtureRequest) -> AsyncIterator[Case]:
     """An engine that would go on for long if nobody stopped it."""
     canned = CannedEngine(rate=math.inf, text="falcon " * 500_000, context_length=1_000_000)
@@ -205,10 +205,12 @@ async def test_describes_itself(case: Case) -> None:
     assert rendered is None or "Tell me about falcons." in rendered
 
 
-async def test_closes_twice(case: Case) -> None:
-    await text_of(case.engine, ENGLISH, SamplingParams(max_tokens=1))
-    await case.engine.aclose()
-    await case.engine.aclose()
+@pytest.mark.parametrize("name", ENGINES)
+async def test_closes_twice(name: str) -> None:
+    async with open_case(name, CannedEngine(rate=math.inf)) as case:
+        await text_of(case.engine, ENGLISH, SamplingParams(max_tokens=1))
+        await case.engine.aclose()
+        await case.engine.aclose()
 
 
 async def test_a_stream_at_full_speed_is_whole() -> None:

@@ -6,7 +6,10 @@ is what the server said, cut short and without the key.
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
+
+import httpx
 
 from falconry.errors import (
     ContextWindowExceeded,
@@ -53,7 +56,8 @@ def refused(place: Place, error: Refused) -> FalconryError:
         )
     if status in (404, 405) and "model" in failure.message.lower():
         return EngineError(
-            f"{place.host} has no model named {place.model!r}. Check the endpoint's model.{said}",
+            f"{place.host} has no {f'model named {place.model}' if place.model else 'such model'}. "
+            f"Check the endpoint's model.{said}",
             code="endpoint_model_unknown",
             **details,
             model=place.model or "",
@@ -78,9 +82,7 @@ def refused(place: Place, error: Refused) -> FalconryError:
             reason=failure.message,
         )
     kind = EngineUnavailable if status in (502, 504) else EngineError
-    return kind(
-        f"{place.host} failed (HTTP {status}). Its own log tells why.{said}", code="endpoint_failed", **details
-    )
+    return kind(f"{place.host} failed (HTTP {status}). Its own log tells why.{said}", code="endpoint_failed", **details)
 
 
 def no_completions(place: Place, error: Refused) -> EngineError:
@@ -103,9 +105,7 @@ def frame_error(place: Place, failure: Failure, *, shown: bool) -> FalconryError
     said = f'"{failure.message}"'
     details: dict[str, str | int | float] = {"host": place.host, "reason": failure.message}
     if failure.type == "overloaded" or failure.code in ("429", "503"):
-        return EngineOverloaded(
-            f"{place.host} is busy. It says: {said}", host=place.host, reason=failure.message
-        )
+        return EngineOverloaded(f"{place.host} is busy. It says: {said}", host=place.host, reason=failure.message)
     if failure.type in ("validation", "invalid_request_error") or failure.code in ("400", "422"):
         return InvalidRequest(
             f"{place.host} does not accept the request. It says: {said}", code="endpoint_refused", **details
@@ -194,3 +194,15 @@ def too_much(place: Place, mib: float) -> EngineError:
         host=place.host,
         mib=mib,
     )
+
+
+def cause(error: Exception) -> str:
+    """A cause in a few words, without addresses or headers."""
+    root: BaseException | None = error
+    while root is not None:
+        if isinstance(root, ssl.SSLError):
+            return f"TLS: {root.reason or 'failed'}"
+        root = root.__cause__ or root.__context__
+    if isinstance(error, httpx.ConnectTimeout):
+        return "no connection in time"
+    return str(error)[:100] or type(error).__name__

@@ -10,7 +10,8 @@ from falconry.engines import endpoint_errors as errors
 from falconry.engines.base import Engine
 from falconry.engines.endpoint_errors import Place, Refused
 from falconry.engines.estimate import TokenEstimator
-from falconry.engines.http import EndpointClient, EventStream
+from falconry.engines.event_stream import EventStream
+from falconry.engines.http import EndpointClient
 from falconry.engines.stop import StopFilter
 from falconry.errors import ContextWindowExceeded, EngineError, FalconryError
 from falconry.messages import Delta, FinishReason, Prompt, SamplingParams, TokenCount, Usage
@@ -89,7 +90,8 @@ class OpenAIReader(Reader):
             if chunk.finish_reason == "content_filter":
                 self.failure = errors.filtered(self._place)
             elif self.finish_reason is None:
-                self.failure = errors.broken_off(self._place, f"finish reason {chunk.finish_reason}", shown=self._shown)
+                shown = self._shown or bool(chunk.text or chunk.thinking)
+                self.failure = errors.broken_off(self._place, f"finish reason {chunk.finish_reason}", shown=shown)
         return chunk.text, chunk.thinking
 
 

@@ -13,7 +13,7 @@ from typing import ClassVar
 from falconry.engines import endpoint_errors as errors
 from falconry.engines.base import ALL_SAMPLING
 from falconry.engines.endpoint_errors import Place, Refused
-from falconry.engines.http import EventStream
+from falconry.engines.event_stream import EventStream
 from falconry.engines.remote import OpenAIReader, Reader, RemoteEngine, relay
 from falconry.errors import ContextWindowExceeded, EngineError, EngineUnavailable
 from falconry.messages import Delta, Message, Prompt, SamplingParams, Usage

@@ -139,7 +139,7 @@ def _number(patterns: Iterable[str], words: str) -> int | None:
 
 _REFUSED = re.compile(
     r"unknown|unrecogni[sz]ed|unexpected|unsupported|(?:not|n't|no longer) (?:supported?|permitted|allowed)"
-    r"|extra (?:inputs|fields)|additional propert|is not used by",
+    r"|extra (?:inputs|fields)|additional propert|not used by",
     re.IGNORECASE,
 )
 
@@ -149,6 +149,7 @@ def refused_fields(failure: Failure, sent: Iterable[str]) -> set[str]:
     if not _REFUSED.search(failure.message) and failure.code not in ("unsupported_parameter", "unknown_parameter"):
         return set()
     named = failure.param.split(".")[0]
+    words = failure.message.partition(", expected")[0]  # serde goes on with all the fields that it does know
     return {name for name in sent if name == named} or {
-        name for name in sent if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", failure.message)
+        name for name in sent if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", words)
     }

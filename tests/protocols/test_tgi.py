@@ -1,0 +1,104 @@
+"""The wire format of text-generation-inference, from both sides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from falconry.errors import (
+    ContextWindowExceeded,
+    EngineError,
+    EngineInterrupted,
+    EngineOverloaded,
+    FalconryError,
+    InvalidRequest,
+)
+from falconry.messages import FinishReason, SamplingParams
+from falconry.protocols import tgi
+from falconry.protocols.tgi import Frame, Info
+
+
+def parameters(params: SamplingParams) -> dict[str, Any]:
+    body: Any = tgi.generate_body("Hi", params, 20)
+    assert body["inputs"] == "Hi"
+    fields: dict[str, Any] = body["parameters"]
+    assert (fields.pop("return_full_text"), fields.pop("details"), fields.pop("max_new_tokens")) == (False, True, 20)
+    return fields
+
+
+def test_samples_within_what_the_server_allows() -> None:
+    assert parameters(SamplingParams()) == {"do_sample": True, "temperature": 0.7}
+    assert parameters(SamplingParams(top_p=1.0, top_k=0)) == {"do_sample": True, "temperature": 0.7}
+    everything = SamplingParams(1, 1.0, 0.9, 40, 0.1, 1.2, ("a", "b", "c", "d", "e"), 3)
+    assert parameters(everything) == {
+        "do_sample": True,
+        "temperature": 1.0,
+        "top_p": 0.9,
+        "top_k": 40,
+        "repetition_penalty": 1.2,
+        "stop": ["a", "b", "c", "d"],
+        "seed": 3,
+    }
+
+
+@pytest.mark.parametrize("params", [SamplingParams(temperature=0.0, top_p=0.5, top_k=3), SamplingParams(top_p=0.0)])
+def test_always_the_likeliest_token_is_no_sampling(params: SamplingParams) -> None:
+    assert parameters(params) == {"do_sample": False}
+
+
+def test_reads_the_frames_it_writes() -> None:
+    assert tgi.read_frame(tgi.token_frame(1, " a")) == Frame(" a")
+    assert tgi.read_frame(tgi.token_frame(1, "<s>", special=True)) == Frame()
+    last = tgi.last_frame(2, "</s>", " a", "eos_token", input_length=5, special=True)
+    assert tgi.read_frame(last) == Frame("", " a", "eos_token", 2, 5)
+
+
+def test_reads_older_details() -> None:
+    details = {"finish_reason": "length", "generated_tokens": 3, "prefill": [{"id": 1}] * 4}
+    frame = tgi.read_frame({"generated_text": "a", "details": details, "token": {"text": "a"}})
+    assert frame == Frame("a", "a", "length", 3, 4)
+    assert tgi.read_frame({"generated_text": "a", "details": None}) == Frame("", "a")
+
+
+@pytest.mark.parametrize(
+    ("body", "info"),
+    [
+        ({"model_id": "m", "max_input_tokens": 1023, "max_total_tokens": 1024}, Info("m", 1023, 1024)),
+        ({"model_id": "m", "max_input_length": 1000, "max_total_tokens": 1512}, Info("m", 1000, 1512)),
+        ({}, Info()),
+        ("x", Info()),
+    ],
+)
+def test_reads_info(body: Any, info: Info) -> None:
+    assert tgi.read_info(body) == info
+
+
+@pytest.mark.parametrize(
+    ("body", "tokens"),
+    [([{}, {}], 2), ({"tokenize_response": [{}], "templated_text": "x"}, 1), ({}, None), (None, None)],
+)
+def test_reads_token_counts(body: Any, tokens: int | None) -> None:
+    assert tgi.read_token_count(body) == tokens
+
+
+@pytest.mark.parametrize(
+    ("reason", "stop_sequence", "word"),
+    [("length", False, "length"), ("stop", False, "eos_token"), ("stop", True, "stop_sequence")],
+)
+def test_writes_its_own_finish_reasons(reason: FinishReason, stop_sequence: bool, word: str) -> None:
+    assert tgi.finish_word(reason, stop_sequence=stop_sequence) == word
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (EngineOverloaded("x"), "overloaded"),
+        (EngineInterrupted("x"), "incomplete_generation"),
+        (ContextWindowExceeded(2, 1), "validation"),
+        (InvalidRequest("x"), "validation"),
+        (EngineError("x"), "generation"),
+    ],
+)
+def test_writes_errors_with_their_type(error: FalconryError, kind: str) -> None:
+    assert tgi.error_body(error) == {"error": error.message, "error_type": kind}
