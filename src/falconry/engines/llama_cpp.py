@@ -7,21 +7,22 @@ lives, and killing it frees all its memory. What the server answers is translate
 from __future__ import annotations
 
 import asyncio
-import json
 import mmap
 import os
 import re
 import signal
 import sys
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from falconry.engines import llama_cpp_worker
 from falconry.engines.base import Engine
+from falconry.engines.llama_server import completion, deltas, failure_of
 from falconry.engines.local_http import Address, Response, request
+from falconry.engines.slots import Slots
 from falconry.engines.stop import StopFilter
 from falconry.engines.supervisor import Launch, State, Supervisor
 from falconry.errors import (
@@ -29,22 +30,26 @@ from falconry.errors import (
     EngineError,
     EngineInterrupted,
     EngineUnavailable,
-    FalconryError,
     InvalidRequest,
 )
-from falconry.messages import Delta, FinishReason, Message, Prompt, SamplingParams, TokenCount, Usage
-from falconry.protocols.failures import read_failure, read_overflow
-from falconry.protocols.openai import message_list, read_chunk
+from falconry.messages import Delta, Message, Prompt, SamplingParams, TokenCount
+from falconry.protocols.openai import message_list
 
 _REST = 0.04
 """Seconds between two reads of a stream. Waking up costs 0.2 ms, more than all the rest of reading a token; 25 steps
 a second look smooth."""
 _DEFAULT_CONTEXT = 8192
 """Tokens a slot gets of a model that could take more: its KV cache lies in memory from the start."""
-_PIECE = 32 * 1024
-"""Characters of a very long prompt that are counted at once."""
-_SURELY_FITS = 1.0
-"""Characters per token below which no prompt needs counting before it is sent."""
+_ONE_THREAD = 100 * 2**20
+"""Bytes of a model below which a second thread costs more than it brings."""
+_SMALL_BATCH, _LARGE_BATCH = 32, 512
+_PIECE = 16 * 1024
+"""Characters of a very long prompt that are counted at once: some 5000 tokens, in a twentieth of a second."""
+_UNBROKEN = 128 * 1024
+"""Characters that may stand together without a change between letters, digits, blanks and other signs. Most
+tokenizers, Falcon's too, match such a run with a recursive regular expression that takes 350 bytes of stack for each
+character; on the usual 8 MiB, 25,000 exclamation marks were a segmentation fault."""
+_RUN = re.compile(r"[^\W\d_]+|\d+|\s+|(?:[^\w\s]|_)+")
 _HEAD = 64 * 2**20
 """Bytes of a model file in which its metadata is looked for."""
 
@@ -87,7 +92,7 @@ class LlamaCppEngine(Engine):
         self._metadata: _Metadata | None = None
         self._context_length: int | None = None
         # More requests than slots would only wait in the process and take its HTTP threads away from the rest.
-        self._slots = asyncio.Semaphore(options.slots)
+        self._slots = Slots(options.slots)
         self._supervisor = Supervisor(
             Launch(
                 name=model.stem,
@@ -115,14 +120,14 @@ class LlamaCppEngine(Engine):
 
     async def generate(self, prompt: Prompt, params: SamplingParams) -> AsyncGenerator[Delta, None]:
         await self._refuse_what_cannot_fit(prompt)
-        path, body = _completion(prompt, params)
+        path, body = completion(prompt, params)
         stop = StopFilter(params.stop)
         async with (
-            self._slots,
-            self._request("POST", path, body) as response,
-            aclosing(_deltas(response.blocks(_REST))) as deltas,
+            self._slots.take(prompt) as slot,
+            self._request("POST", path, {**body, "id_slot": slot}) as response,
+            aclosing(deltas(response.blocks(_REST))) as steps,
         ):
-            async for delta in deltas:
+            async for delta in steps:
                 text = stop.feed(delta.text)
                 if delta.finish_reason is not None:
                     yield Delta(text + stop.flush(), delta.thinking, delta.finish_reason, delta.usage)
@@ -160,21 +165,23 @@ class LlamaCppEngine(Engine):
             return len((await response.json())["tokens"])
 
     async def _refuse_what_cannot_fit(self, prompt: Prompt) -> None:
-        """Count a very long prompt in pieces and stop as soon as it is too long.
+        """Refuse what is too long before all of it is read: megabytes would take the tokenizer many seconds.
 
-        Cutting words in two adds a token at each cut, which is taken off again, so the number is "at least".
+        A long prompt is counted in pieces, up to the first that exceeds the context. Cutting a word in two adds a
+        token, which is taken off again, so the number is "at least".
 
         Raises:
             ContextWindowExceeded: it can never fit.
+            InvalidRequest: it has a run of characters that the tokenizer cannot take.
         """
         texts = [prompt] if isinstance(prompt, str) else [message.content for message in prompt]
-        limit = await self.context_length()
-        if sum(map(len, texts)) < max(limit * _SURELY_FITS, _PIECE):
+        if sum(map(len, texts)) < _PIECE:
             return
+        limit = await self.context_length()
         tokens = 0
         for text in texts:
             for start in range(0, len(text), _PIECE):
-                tokens += await self._tokenize(text[start : start + _PIECE], add_special=False) - 1
+                tokens += max(await self._tokenize(text[start : start + _PIECE], add_special=False) - 1, 0)
                 if tokens >= limit:
                     raise ContextWindowExceeded(
                         tokens,
@@ -182,6 +189,13 @@ class LlamaCppEngine(Engine):
                         f"This needs at least {tokens} tokens and the model can read at most {limit}. "
                         "Shorten it, or choose a model with a larger context window.",
                     )
+        if any(len(run[0]) > _UNBROKEN for text in texts for run in _RUN.finditer(text)):
+            raise InvalidRequest(
+                f"The text has more than {_UNBROKEN} characters without any change between letters, digits, blanks "
+                "and other signs. Break it up.",
+                code="unbroken_text",
+                limit=_UNBROKEN,
+            )
 
     @asynccontextmanager
     async def _request(self, method: str, path: str, body: object = None) -> AsyncGenerator[Response, None]:
@@ -191,7 +205,7 @@ class LlamaCppEngine(Engine):
             try:
                 async with request(address, method, path, body) as response:
                     if response.status >= 400:
-                        raise _failure(response.status, await response.read())
+                        raise failure_of(response.status, await response.read())
                     yield response
             except OSError as error:
                 raise EngineInterrupted(
@@ -216,9 +230,12 @@ class LlamaCppEngine(Engine):
         assert self._metadata is not None  # noqa: S101 - read before every start
         options = self._options
         own = options.context_length or min(self._metadata.context_length or _DEFAULT_CONTEXT, _DEFAULT_CONTEXT)
-        launcher = [sys.executable, "-P", llama_cpp_worker.__file__]
-        if options.llama_server is not None:
-            launcher += ["--exec", str(options.llama_server.expanduser().absolute())]
+        size = self._model.stat().st_size
+        threads = options.threads or _threads(size)
+        batch = _batch(size) if options.llama_server is None else _LARGE_BATCH
+        worker = [sys.executable, "-P", llama_cpp_worker.__file__]
+        launcher = [*worker, "--exec"] if hasattr(os, "fork") else []
+        server = worker if options.llama_server is None else [str(options.llama_server.expanduser().absolute())]
         flags: dict[str, object] = {
             "--model": self._model,
             "--alias": "m",
@@ -229,18 +246,18 @@ class LlamaCppEngine(Engine):
             "--cache-ram": options.prompt_cache_mib,
             "--cache-reuse": 32,
             "--ctx-checkpoints": 8,
-            "--batch-size": 512,
-            "--ubatch-size": 512,
+            "--batch-size": batch,
+            "--ubatch-size": batch,
+            "--threads": threads,
+            "--threads-batch": threads,
             # One for each slot, the rest for health and counting.
             "--threads-http": options.slots + 8,
             "--log-verbosity": 2,
         }
-        if options.threads is not None:
-            flags["--threads"] = options.threads
-        return [*launcher, *(str(part) for flag in flags.items() for part in flag), "--no-ui", "--offline"]
+        return [*launcher, *server, *(str(part) for flag in flags.items() for part in flag), "--no-ui", "--offline"]
 
     def _explain(self, code: int, log: Sequence[str]) -> EngineError:
-        reason = next((match[1] for line in log if (match := _REASON.search(line))), None)
+        reason = next((match[1] for line in log if (match := _REASON.search(line))), "")
         memory = code == -signal.SIGKILL or any(_NO_MEMORY.search(line) for line in log)
         if memory:
             return EngineUnavailable(
@@ -252,11 +269,62 @@ class LlamaCppEngine(Engine):
         if code < 0:
             reason = f"llama.cpp crashed on it (signal {-code})"
         last = next((line for line in reversed(log) if line.strip()), f"exit code {code}")
-        return _cannot_load(self._model, reason or last)
+        return _cannot_load(self._model, (reason or last).replace(str(self._model), self._model.name))
 
 
-_REASON = re.compile(r"error loading model: (.+)$")
+# The first line that says why; what follows only says what else failed for it.
+_REASON = re.compile(r"(?:gguf_init\w*|error loading model): (.+)$")
 _NO_MEMORY = re.compile(r"bad_alloc|unable to allocate|failed to allocate|out of memory|Cannot allocate memory")
+
+
+def _threads(size: int) -> int:
+    """Threads for a model of so many bytes; more only take cores from each other (docs/design.md has the numbers)."""
+    return 1 if size < _ONE_THREAD else max(1, min(_cores(), 8))
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _batch(size: int) -> int:
+    """Tokens of a prompt that are read at once, and so the time until a prompt that nobody wants any more is
+    dropped, and until the other slots get their next token: about a second on two cores."""
+    return min(_LARGE_BATCH, max(_SMALL_BATCH, _LARGE_BATCH * _ONE_THREAD // size))
+
+
+def _cannot_load(model: Path, reason: str) -> EngineUnavailable:
+    return EngineUnavailable(
+        f"{model.name} cannot be loaded: {reason[:300]}. Check the file, or choose another model.",
+        code="model_load_failed",
+        model=model.name,
+        reason=reason[:300],
+    )
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without what would change the server behind our back, and without our keys."""
+    hidden = ("LLAMA_", "AIP_", "FALCONRY_", "HF_", "DATABASE_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+    # Threads that wait for each other spin for some microseconds and then sleep. Spinning on, as OpenMP does by
+    # default, brings 1 token per second instead of 10 as soon as another process wants a core.
+    return {"GOMP_SPINCOUNT": "1000"} | kept
+
+
+def _threads(size: int) -> int:
+    """Threads for a model of so many bytes; more only take cores from each other (docs/design.md has the numbers)."""
+    return 1 if size < _ONE_THREAD else max(1, min(_cores(), 8))
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _batch(size: int) -> int:
+    """Tokens of a prompt that are read at once, and so the time until a prompt that nobody wants any more is
+    dropped, and until the other slots get their next token: about a second on two cores."""
+    return min(_LARGE_BATCH, max(_SMALL_BATCH, _LARGE_BATCH * _ONE_THREAD // size))
 
 
 def _cannot_load(model: Path, reason: str) -> EngineUnavailable:
@@ -272,87 +340,6 @@ def _environment() -> dict[str, str]:
     """Ours, without what would change the server behind our back, and without our keys."""
     hidden = ("LLAMA_", "AIP_", "FALCONRY_", "HF_", "DATABASE_")
     return {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
-
-
-def _completion(prompt: Prompt, params: SamplingParams) -> tuple[str, dict[str, Any]]:
-    """Path and body of the request."""
-    fields: dict[str, object | None] = {
-        "n_predict": params.max_tokens,
-        "temperature": params.temperature,
-        "top_p": params.top_p,
-        "top_k": params.top_k,
-        "min_p": params.min_p,
-        "repeat_penalty": params.repetition_penalty,
-        "stop": list(params.stop) or None,
-        "seed": params.seed,
-    }
-    body: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
-    body["stream"] = True
-    if isinstance(prompt, str):
-        return "/completion", body | {"prompt": prompt, "response_fields": _LAST_FIELDS}
-    return "/v1/chat/completions", body | {
-        "messages": message_list(prompt),
-        "stream_options": {"include_usage": True},
-    }
-
-
-_LAST_FIELDS = ["content", "stop_type", "tokens_evaluated", "tokens_predicted", "timings/cache_n"]
-"""Of the last event of /completion, which would otherwise repeat the prompt and all params."""
-
-
-async def _deltas(blocks: AsyncGenerator[bytes, None]) -> AsyncGenerator[Delta, None]:
-    """One delta for each block of events; the last carries the finish reason. None when the stream just ends."""
-    rest = b""
-    finish: FinishReason | None = None
-    async for block in blocks:
-        *events, rest = (rest + block).split(b"\n\n")
-        text, thinking, usage = "", "", None
-        for event in events:
-            if not event.startswith(b"data: {"):
-                continue  # a ping, or [DONE]
-            step = _step(json.loads(event[6:]))
-            text += step.text
-            thinking += step.thinking
-            finish = step.finish_reason or finish
-            usage = step.usage or usage
-        done = finish is not None and usage is not None
-        yield Delta(text, thinking, finish if done else None, usage)
-
-
-def _step(event: Mapping[str, Any]) -> Delta:
-    """One event, of a chat or of a completion."""
-    if "error" in event:
-        raise _failure(500, json.dumps(event).encode())
-    if "content" not in event:
-        chunk = read_chunk(event)
-        reason = None if chunk.finish_reason is None else _finish(chunk.finish_reason)
-        return Delta(chunk.text, chunk.thinking, reason, chunk.usage)
-    if "stop_type" not in event:
-        return Delta(event["content"])
-    usage = Usage(event["tokens_evaluated"], event["tokens_predicted"], event.get("timings/cache_n", 0))
-    return Delta(event["content"], finish_reason=_finish(event["stop_type"]), usage=usage)
-
-
-def _finish(word: str) -> FinishReason:
-    return "length" if word in ("length", "limit") else "stop"
-
-
-def _failure(status: int, body: bytes) -> FalconryError:
-    """The server's error in our words."""
-    try:
-        failure = read_failure(json.loads(body))
-    except ValueError:
-        failure = None
-    if failure is None:
-        return EngineError(f"llama-server answered with status {status}.")
-    overflow = read_overflow(failure)
-    if overflow and overflow.prompt_tokens and overflow.limit:
-        return ContextWindowExceeded(overflow.prompt_tokens, overflow.limit)
-    if status == 503:
-        return EngineUnavailable("The model is being loaded. Try again in a moment.")
-    if status == 400:
-        return InvalidRequest(f"The model cannot read this: {failure.message[:300]}")
-    return EngineError(f"llama.cpp reports: {failure.message[:300]}")
 
 
 @dataclass(frozen=True, slots=True)

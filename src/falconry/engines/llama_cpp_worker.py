@@ -1,7 +1,7 @@
 """The child process of a local model: the native llama-server of the `xllamacpp` wheel, and nothing else.
 
-    python -P llama_cpp_worker.py --model FILE --host PATH.sock [flags]     serve with the wheel
-    python -P llama_cpp_worker.py --exec BINARY --model FILE … [flags]      become that llama-server
+    python -P llama_cpp_worker.py --model FILE --host PATH.sock …     serve with the wheel
+    python -P llama_cpp_worker.py --exec COMMAND …                    set the limits, then become that command
 
 It is run as a file and imports only the standard library and the wheel, so it starts in a third of a second. It
 takes the flags of llama-server, reads no configuration from anywhere, logs to standard error, and dies with the
@@ -15,33 +15,41 @@ import ctypes
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 _PR_SET_PDEATHSIG = 1
+_STACK = 256 * 2**20
+"""Bytes of address space for the stack of each thread, for tokenizers whose regular expressions recurse."""
 
 
 def main(argv: list[str]) -> None:
     """Serve until SIGTERM, or until standard input ends."""
-    parent = os.getppid()
-    _die_with_parent(signal.SIGKILL)
-    if os.getppid() != parent:  # it died before we asked
-        sys.exit(1)
-    _no_core_dump()
     if argv[:1] == ["--exec"]:
-        os.execv(argv[1], argv[1:])  # noqa: S606 - no shell on purpose; PR_SET_PDEATHSIG survives it
+        _launch(argv[1:])
     options = _parse(argv)
     server = _serve(options)
     # From here on no native code holds the interpreter, so the socket can be cleaned up before leaving.
     leave = _leave(options.host)
     signal.signal(signal.SIGTERM, lambda *_: leave())
     _die_with_parent(signal.SIGTERM)
-    threading.Thread(target=_watch_stdin, args=(leave,), daemon=True).start()
-    while server is not None:
-        signal.pause() if hasattr(signal, "pause") else threading.Event().wait()
+    _watch_stdin(leave)
+    del server
+
+
+def _launch(command: list[str]) -> NoReturn:
+    """Replace this process. What is set here outlives exec: threads get their stack size from it."""
+    import resource
+
+    _die_with_parent(signal.SIGKILL)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash must not write gigabytes of model to the disk
+    _, most = resource.getrlimit(resource.RLIMIT_STACK)
+    stack = _STACK if most == resource.RLIM_INFINITY else min(_STACK, most)
+    with suppress(ValueError, OSError):  # macOS has its own opinion
+        resource.setrlimit(resource.RLIMIT_STACK, (stack, most))
+    os.execv(command[0], command)  # noqa: S606 - no shell on purpose
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
@@ -57,7 +65,8 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--ctx-checkpoints", type=int, required=True)
     parser.add_argument("--batch-size", type=int, required=True)
     parser.add_argument("--ubatch-size", type=int, required=True)
-    parser.add_argument("--threads", type=int)
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--threads-batch", type=int, required=True)
     parser.add_argument("--threads-http", type=int, required=True)
     parser.add_argument("--log-verbosity", type=int, required=True)
     parser.add_argument("--no-ui", action="store_true")
@@ -85,9 +94,8 @@ def _serve(options: argparse.Namespace) -> Any:
     params.n_ubatch = options.ubatch_size
     params.n_threads_http = options.threads_http
     params.verbosity = options.log_verbosity
-    if options.threads:
-        params.cpuparams.n_threads = options.threads
-        params.cpuparams_batch.n_threads = options.threads
+    params.cpuparams.n_threads = options.threads
+    params.cpuparams_batch.n_threads = options.threads_batch
     params.offline = options.offline
     params.ui = not options.no_ui
     # Its defaults reflect every origin, with credentials.
@@ -110,23 +118,17 @@ def _leave(host: str) -> Callable[[], NoReturn]:
     return leave
 
 
-def _watch_stdin(leave: Callable[[], NoReturn]) -> None:
-    """Standard input is a pipe whose other end only the parent holds."""
-    sys.stdin.buffer.read()
+def _watch_stdin(leave: Callable[[], NoReturn]) -> NoReturn:
+    """Wait for the end of standard input, a pipe whose other end only the parent holds."""
+    # Not sys.stdin.buffer: the read must let signal handlers run in between.
+    while os.read(0, 4096):
+        pass
     leave()
 
 
 def _die_with_parent(number: signal.Signals) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
-
-
-def _no_core_dump() -> None:
-    """A crash must not write gigabytes of model to the disk."""
-    if sys.platform != "win32":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 if __name__ == "__main__":
