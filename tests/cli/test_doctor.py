@@ -40,12 +40,14 @@ def test_an_endpoint_that_cannot_be_reached(falconry: Run) -> None:
     endpoints = '[{"name": "gone", "url": "http://127.0.0.1:9/v1", "api_key": "hunter2"}]'
     done = falconry("doctor", endpoints=endpoints, lang="zh_CN.UTF-8")
     assert "✗ 模型 gone: " in done.stdout
-    assert "url、api_key" in done.stdout
+    assert "端点的 url" in done.stdout
+    if done.returncode == 0:  # where the built-in model answers
+        assert done.stdout.endswith("falconry --model eyas\n")
     assert "hunter2" not in done.stdout + done.stderr
 
 
 def test_one_model_is_enough_and_what_is_needed_must_work() -> None:
-    answers, silent = Check("a", "ok", "", chat=True), Check("b", "failed", "")
+    answers, silent = Check("a", "ok", "", model="a"), Check("b", "failed", "", model="b")
     assert can_chat([answers, silent])
     assert not can_chat([silent])
     assert not can_chat([answers, Check("c", "failed", "", needed=True)])

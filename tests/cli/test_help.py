@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,10 @@ from pathlib import Path
 import click
 import pytest
 
-from falconry import __version__
+from falconry import __version__, cli
 from falconry.cli.terminal import Terminal
 from falconry.cli.verbs import HELP_NAMES, VERBS, Falconry, help_text, option_sentence, verb_sentence
-from falconry.i18n import LANGUAGES, Language
+from falconry.i18n import LANGUAGES, Language, table
 from tests.cli.conftest import Run, clean_environment
 
 HEAVY = {"pydantic", "pydantic_settings", "gradio", "sqlalchemy", "httpx", "fastapi", "uvicorn", "asyncio", "xllamacpp"}
@@ -107,3 +108,10 @@ def test_misuse_is_one_sentence_and_status_2(arguments: list[str], words: str, f
 def test_misuse_in_chinese(falconry: Run) -> None:
     done = falconry("chat", "--temperature", "hot", lang="zh_CN.UTF-8")
     assert done.stderr == "falconry: --temperature 需要 0 到 2 之间的数，而不是“hot”。 参见：falconry chat --help\n"
+
+
+def test_no_text_is_left_over() -> None:
+    source = "".join(path.read_text(encoding="utf-8") for path in Path(cli.__file__).parent.glob("*.py"))
+    built = ("verb_", "option_", "help_", "reason_", "database_", "advice_database_", "column_")  # from parts
+    for name in table("en", "cli"):
+        assert name.startswith(built) or re.search(rf"""['".]{name}['"]""", source), name

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import monotonic
@@ -37,14 +37,15 @@ ENDPOINT_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One finding. `needed`: without it nobody can chat. `chat`: a model that answered."""
+    """One finding. `needed`: without it nobody can chat. `model`: the model that was asked; `default`: it is that."""
 
     name: str
     state: State
     text: str
     advice: str = ""
     needed: bool = False
-    chat: bool = False
+    model: str = ""
+    default: bool = False
 
 
 class Doctor:
@@ -108,7 +109,7 @@ class Doctor:
         except OSError as error:
             text = self._say("data_unwritable", folder=folder, reason=error.strerror or type(error).__name__)
             return Check(name, "failed", text, self._say("advice_data"), needed=True)
-        text = self._say("data", folder=folder, free=f"{free / 2**30:.1f}")
+        text = self._say("data", folder=folder.resolve(), free=f"{free / 2**30:.1f}")
         if free < LEAST_DISK:
             return Check(name, "warning", text, self._say("advice_disk"))
         return Check(name, "ok", text)
@@ -135,7 +136,7 @@ class Doctor:
         except FalconryError as error:
             if await self._runs_already(self._settings.port):
                 return Check(name, "ok", self._say("port_ours", port=self._settings.port))
-            return self._failed(name, error, needed=True)
+            return self._failed(name, error)
         if self._settings.port in (0, chosen):
             return Check(name, "ok", self._say("port_free", address=address))
         if await self._runs_already(self._settings.port):
@@ -158,24 +159,24 @@ class Doctor:
 
     async def model(self, pool: EnginePool, model: ModelInfo) -> Check:
         """Let a model answer, and measure it: a local one its speed, an endpoint its first token's latency."""
-        name = self._say("check_model", name=model.name)
         local = model.engine == "llama_cpp"
+        check = Check(self._say("check_model", name=model.name), "ok", "", model=model.name, default=model.default)
         try:
             async with asyncio.timeout(ENGINE_SECONDS if local else ENDPOINT_SECONDS):
                 first, tokens, seconds = await _ask(pool, model.name, 64 if local else 1)
         except TimeoutError:
             advice = self._say("advice_engine" if local else "advice_endpoint")
-            return Check(name, "failed", self._say("model_silent"), advice)
-        except FalconryError as error:
-            return self._failed(name, error, advice=self._say("advice_model" if local else "advice_endpoint"))
+            return replace(check, state="failed", text=self._say("model_silent"), advice=advice)
+        except FalconryError as error:  # it says itself what to do
+            return replace(check, state="failed", text=self._terminal.error(error.as_dict()))
         if local:
             text = self._say("model_speed", start=f"{first:.1f}", speed=f"{tokens / max(seconds, 1e-3):.0f}")
         else:
             text = self._say("model_latency", milliseconds=round(first * 1000))
-        return Check(name, "ok", text, chat=True)
+        return replace(check, text=text)
 
-    def _failed(self, name: str, error: FalconryError, *, advice: str = "", needed: bool = False) -> Check:
-        return Check(name, "failed", self._terminal.error(error.as_dict()), advice, needed=needed)
+    def _failed(self, name: str, error: FalconryError) -> Check:
+        return Check(name, "failed", self._terminal.error(error.as_dict()), needed=True)
 
 
 async def _ask(pool: EnginePool, name: str, max_tokens: int) -> tuple[float, int, float]:

@@ -33,13 +33,26 @@ def command(terminal: Terminal, /, as_json: bool, debug: bool, **flags: str | No
         findings = [asdict(check) for check in checks]
         print(json.dumps({"ok": well, "version": __version__, "checks": findings}, ensure_ascii=False, indent=2))
     else:
-        print("\n" + terminal.text("doctor_well" if well else "doctor_ill"))
+        print("\n" + _verdict(checks, terminal))
     return 0 if well else 1
 
 
 def can_chat(checks: list[Check]) -> bool:
     """Whether a person can chat: nothing needed is missing, and one model at least answers."""
-    return any(check.chat for check in checks) and not any(c.needed and c.state == "failed" for c in checks)
+    return bool(_answering(checks)) and not any(check.needed and check.state == "failed" for check in checks)
+
+
+def _answering(checks: list[Check]) -> list[Check]:
+    return [check for check in checks if check.model and check.state == "ok"]
+
+
+def _verdict(checks: list[Check], terminal: Terminal) -> str:
+    if not can_chat(checks):
+        return terminal.text("doctor_ill")
+    answering = _answering(checks)
+    if any(check.default and check.state == "failed" for check in checks):
+        return terminal.text("doctor_other", model=answering[0].model)
+    return terminal.text("doctor_well")
 
 
 async def _examine(settings: Settings, terminal: Terminal, *, quiet: bool) -> list[Check]:
