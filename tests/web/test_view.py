@@ -165,8 +165,8 @@ async def test_events_tell_a_reply_from_beginning_to_end(view: View) -> None:
     assert data["text"] == stored.content
     assert data["html"] == list(render_blocks(stored.content))
     text = "".join(reader.blocks).removeprefix("<p>").removesuffix("</p>") + reader.tail
-    assert text == stored.content
-    assert SLOW_TEXT.startswith(text)
+    assert stored.content.startswith(text)  # its last words may come with the status only
+    assert SLOW_TEXT.startswith(stored.content)
     assert len(text) > 50
 
 
@@ -186,14 +186,17 @@ async def test_late_watcher_gets_everything_at_once_and_two_see_the_same(view: V
                 if name in ("snapshot", "patch") and "text" in data:
                     reader.take(data["text"])
                 if name == "status":
-                    return "".join(reader.blocks) + reader.tail, first
+                    text = "".join(reader.blocks).replace("<p>", "").replace("</p>", "") + reader.tail
+                    assert data["text"].startswith(text)
+                    assert len(text) > 100
+                    return data["text"], first
         raise AssertionError("the stream ended without a status")
 
     readers = [asyncio.create_task(read()) for _ in range(3)]
     await asyncio.sleep(1)
     await view.chat.stop(reply.id)
     shown = await asyncio.gather(*readers)
-    assert len({text.replace("<p>", "").replace("</p>", "") for text, _ in shown}) == 1
+    assert len({text for text, _ in shown}) == 1
     assert max(first for _, first in shown) < 1
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from weakref import WeakKeyDictionary
 
-from falconry.chat.replies import Reply
+from falconry.chat.replies import Reply, Watcher
 from falconry.errors import ConversationNotFound
 from falconry.i18n import Language
 from falconry.messages import Conversation
@@ -127,12 +127,13 @@ async def follow(
 ) -> AsyncGenerator[str, None]:
     """The events of one conversation, until Falconry ends or the conversation is deleted."""
     chat = services.chat
-    stopping = asyncio.ensure_future(services.stopping.wait())
     yield ": hello\n\n"
-    try:
-        with chat.watch(conversation_id) as watcher:
+    with chat.watch(conversation_id) as watcher:
+        stopping = asyncio.create_task(_wake_at_the_end(services, watcher))
+        try:
             watched: _Watched | None = None
             version: int | None = None
+            sent = 0.0
             while not services.stopping.is_set():
                 events: list[str] = []
                 if watched is not None and watched.reply.status != "running":
@@ -161,16 +162,18 @@ async def follow(
                     events.append(event("patch", news))
                 if events:
                     yield "".join(events)
-                    await asyncio.sleep(GAP)
-                waking = asyncio.ensure_future(watcher.wait(SILENCE))
-                try:
-                    await asyncio.wait({waking, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    waking.cancel()
-                if waking.done() and not waking.cancelled() and not waking.result():
+                    sent = monotonic()
+                if not await watcher.wait(SILENCE):
                     yield ": still here\n\n"
-    finally:
-        stopping.cancel()
+                elif (rest := sent + GAP - monotonic()) > 0:
+                    await asyncio.sleep(rest)
+        finally:
+            stopping.cancel()
+
+
+async def _wake_at_the_end(services: Services, watcher: Watcher) -> None:
+    await services.stopping.wait()
+    watcher.wake()
 
 
 def _final(reply: Reply, live_replies: LiveReplies, language: Language) -> dict[str, object]:
