@@ -32,7 +32,8 @@ class Falconry:
             text=True,
         )
         self._errors: queue.SimpleQueue[str] = queue.SimpleQueue()
-        threading.Thread(target=self._read_errors, daemon=True).start()
+        self._reader = threading.Thread(target=self._read_errors, daemon=True)
+        self._reader.start()
         self.url = self._address(timeout)
         self.seconds_to_ready = monotonic() - started
 
@@ -50,6 +51,7 @@ class Falconry:
                 if word.startswith("http://"):
                     timer.cancel()
                     return word.rstrip("/")
+        self.kill()
         raise AssertionError(f"no address: {self.errors()}")
 
     def errors(self) -> str:
@@ -76,8 +78,10 @@ class Falconry:
         return status
 
     def _close(self) -> None:
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        self._reader.join(5)
+        for stream in (self.process.stdout, self.process.stderr):
+            assert stream is not None
+            stream.close()
 
     def __enter__(self) -> Falconry:
         return self
