@@ -28,7 +28,7 @@ from falconry.errors import (
     FalconryError,
     StorageError,
 )
-from falconry.messages import Delta, FinishReason, SamplingParams, Status, StoredMessage, Usage
+from falconry.messages import FinishReason, SamplingParams, Status, StoredMessage, Usage
 from falconry.storage.conversations import Conversations
 
 logger = logging.getLogger(__name__)
@@ -79,6 +79,8 @@ class Turn:
         self._text = reply.text  # ahead of reply.text by what is not committed yet
         self._thinking = reply.thinking
         self._dirty = asyncio.Event()
+        self._flushing = asyncio.Lock()
+        self._flushed = 0.0
         self._finish_reason: FinishReason | None = None
         self._usage: Usage | None = None
         self._started = monotonic()
@@ -169,34 +171,34 @@ class Turn:
         add = _joiner(self._text)
         async with aclosing(engine.generate(prompter.prompt(fitted.messages), params)) as deltas:
             async for delta in deltas:
-                self._take(delta, add)
-
-    def _take(self, delta: Delta, add: Callable[[str], str]) -> None:
-        self._text += add(delta.text)
-        self._thinking += delta.thinking
-        if delta.text or delta.thinking:
-            self._dirty.set()
-        if delta.usage is not None:
-            self._usage = delta.usage
-        if delta.finish_reason is not None:
-            self._finish_reason = delta.finish_reason
+                self._text += add(delta.text)
+                self._thinking += delta.thinking
+                self._usage = delta.usage or self._usage
+                self._finish_reason = delta.finish_reason or self._finish_reason
+                if monotonic() - self._flushed >= FLUSH_SECONDS:
+                    await self._flush()
+                else:
+                    self._dirty.set()
 
     # -- storing and showing
 
     async def _keep_flushing(self) -> None:
+        """Commit what came too soon after the last commit, when its time has come."""
         while True:
             await self._dirty.wait()
+            await asyncio.sleep(max(0.0, self._flushed + FLUSH_SECONDS - monotonic()))
             await self._flush()
-            await asyncio.sleep(FLUSH_SECONDS)
 
     async def _flush(self) -> None:
         """Commit what has come, then show it."""
-        self._dirty.clear()
-        text, thinking = self._text, self._thinking
-        if text == self._reply.text and thinking == self._reply.thinking:
-            return
-        await self._store.save_text(self._reply.id, text, thinking)
-        self._show(text, thinking)
+        async with self._flushing:
+            self._dirty.clear()
+            self._flushed = monotonic()
+            text, thinking = self._text, self._thinking
+            if text == self._reply.text and thinking == self._reply.thinking:
+                return
+            await self._store.save_text(self._reply.id, text, thinking)
+            self._show(text, thinking)
 
     def _show(self, text: str, thinking: str) -> None:
         self._reply.text, self._reply.thinking = text, thinking
