@@ -111,12 +111,27 @@ async def test_two_tabs_are_in_step(open_page: OpenPage, site: Site) -> None:
     first = await open_page()
     await ask(first, "one")
     await ended(first)
-    second = await open_page(first.url.removeprefix(site.url), context=first.context)
+    second = await open_page(first.url.removeprefix(site.url), second=True)
     await ended(second)
     await ask(first, "two")
     await ended(second, 2)
     await ended(first, 2)
     assert await first.locator(".f-column").inner_text() == await second.locator(".f-column").inner_text()
+
+
+async def test_stale_tab_cannot_overwrite_and_keeps_its_draft(open_page: OpenPage, site: Site) -> None:
+    first = await open_page()
+    await ask(first, "one")
+    await ended(first)
+    await first.context.route("**/events*", lambda route: route.abort())
+    stale = await open_page(first.url.removeprefix(site.url), second=True)
+    await ended(stale)
+    await ask(first, "two")
+    await expect(replies(first)).to_have_count(2)
+    await ask(stale, "three")
+    await expect(stale.get_by_text(re.compile("went on elsewhere|still being written"))).to_be_visible()
+    await expect(replies(stale)).to_have_count(2)
+    await expect(prompt(stale)).to_have_value("three")
 
 
 async def test_lost_connection_is_told_and_nothing_is_lost_or_doubled(open_page: OpenPage, site: Site) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from falconry.web.live import LiveMarkdown
@@ -59,6 +59,7 @@ def test_blocks_are_the_same_in_the_end(step: int) -> None:
     assert grow(ARTICLE, step).blocks == list(render_blocks(ARTICLE))
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from(

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from time import perf_counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from falconry.web.markdown import render_blocks, split_blocks
@@ -56,6 +56,7 @@ def test_payload_becomes_harmless(payload: str) -> None:
     assert_safe(html(f"> {payload}\n\n- {payload}\n\n**{payload}**"))
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="<>\"'&;:/()[]!`*_~#$\\{}|-=+ \n\tajx1漢", max_size=200))
 def test_any_text_becomes_harmless(source: str) -> None:
     for _, block in split_blocks(source):
@@ -124,6 +125,7 @@ def _text(fragment: str) -> str:
     return "".join(parts)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="abc\t \n'\"<>&#/*{}()=1漢", max_size=120))
 def test_highlighting_never_changes_code(code: str) -> None:
     shown = "".join(block for _, block in split_blocks(f"~~~~python\n{code}\n~~~~"))

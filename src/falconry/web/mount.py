@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import warnings
-from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -31,7 +29,7 @@ QUEUE_NAP = 0.25  # seconds
 def mount(app: FastAPI, services: Services) -> None:
     """Add the live view, our static files and the pages, which come last because they take every path that is left."""
     os.environ.update(GRADIO_ENVIRONMENT)
-    os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir()) / "falconry"))
+    os.environ.setdefault("GRADIO_TEMP_DIR", str(services.settings.data_dir / "gradio"))
     import gradio as gr  # after the environment, which it reads once
 
     from falconry.web.theme import falconry_theme
@@ -63,7 +61,7 @@ def mount(app: FastAPI, services: Services) -> None:
             enable_monitoring=False,
             show_error=False,
             ssr_mode=False,
-            max_file_size="50mb",
+            max_file_size="1mb",  # no page of ours takes files, but the route is there
             allowed_paths=[],
             blocked_paths=[str(services.settings.data_dir)],
         )
