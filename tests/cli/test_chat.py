@@ -38,13 +38,10 @@ def test_nothing_to_go_on_with(falconry: Run) -> None:
     assert done.stderr == "falconry: There is no conversation to go on with yet.\n"
 
 
-def test_the_system_message_reaches_the_model(falconry: Run) -> None:
-    done = falconry("chat", "--model", "canned", "--system", "You are a falcon.", stdin="hi\n/prompt\n")
+def test_options_reach_the_model_and_a_cut_is_told(falconry: Run) -> None:
+    options = ("--system", "You are a falcon.", "--max-tokens", "3")
+    done = falconry("chat", "--model", "canned", *options, stdin="hi\n/prompt\n")
     assert "system: You are a falcon.\nuser: hi" in done.stdout
-
-
-def test_max_tokens_ends_the_reply_and_says_so(falconry: Run) -> None:
-    done = falconry("chat", "--model", "canned", "--max-tokens", "3", stdin="hi\n")
     assert "(The reply ends here for its length: 3 tokens.)" in done.stderr
 
 

@@ -80,17 +80,10 @@ def test_no_verb_means_serve(falconry: Run) -> None:
     assert "--host" in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["--model", "nix"], "falconry: There is no model named “nix”."),
-        (["--model", "nix.gguf"], "falconry: There is no file nix.gguf."),
-    ],
-)
-def test_a_model_that_is_not_there(arguments: list[str], sentence: str, falconry: Run) -> None:
-    done = falconry("serve", "--no-browser", "--port", "0", *arguments, pages=False)
+def test_a_model_that_is_not_there(falconry: Run) -> None:
+    done = falconry("serve", "--no-browser", "--port", "0", "--model", "nix", pages=False)
     assert done.returncode == 1
-    assert sentence in done.stderr
+    assert "falconry: There is no model named “nix”." in done.stderr
     assert "Traceback" not in done.stderr
 
 
