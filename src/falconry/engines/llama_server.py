@@ -39,6 +39,9 @@ def completion(prompt: Prompt, params: SamplingParams) -> tuple[str, dict[str, A
     }
     body: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
     body["stream"] = True
+    # An event after each batch of the prompt. The server notices that we hung up only when it has something to send:
+    # it looks for it after a second of silence, but every token of another slot begins that second anew.
+    body["return_progress"] = True
     if isinstance(prompt, str):
         return "/completion", body | {"prompt": prompt, "response_fields": _LAST_FIELDS}
     return "/v1/chat/completions", body | {

@@ -46,8 +46,8 @@ class Launch:
 
     Attributes:
         name: what the process is called in messages.
-        command: makes the command line for the address to listen on; where that has a key, the process finds
-            it in its environment as LLAMA_API_KEY.
+        command: makes the command line for the address to listen on, in a thread; where that has a key, the process
+            finds it in its environment as LLAMA_API_KEY. Raises EngineError.
         environment: all of its environment.
         explain: makes an error of a process that ended while starting: exit code (negative: signal), its log.
         timeout: seconds until it must be ready.
@@ -152,6 +152,12 @@ class Supervisor:
         self._used.set()
         try:
             yield process.address
+        except OSError:
+            # Whoever is told asks again at once, and must not meet the same dead process.
+            await asyncio.wait((process.exited,), timeout=1.0)
+            if self._process is process and process.exited.done():
+                self._process = None
+            raise
         finally:
             self._users -= 1
 
@@ -202,20 +208,17 @@ class Supervisor:
         folder, address = _new_address()
         try:
             process = await asyncio.create_subprocess_exec(
-                *launch.command(address),
+                *await asyncio.to_thread(launch.command, address),
                 env={**launch.environment, **({"LLAMA_API_KEY": address.key} if address.key else {})},
                 cwd=folder,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
             )
-        except OSError as error:
+        except BaseException:
             if folder is not None:
                 shutil.rmtree(folder, ignore_errors=True)
-            raise EngineUnavailable(
-                f"{launch.name} cannot be started: {error.strerror}. Check the setting llama_server.",
-                model=launch.name,
-            ) from error
+            raise
         child = _Process(folder, address, process)
         try:
             await self._wait_until_ready(child)
@@ -250,9 +253,11 @@ class Supervisor:
             await self._wait_for_use(child)
             if self._users and not child.exited.done() and not await self._answers(child):
                 _log.warning("%s hangs and is replaced", self._launch.name)
+                self._process = None
                 child.kill()
                 await asyncio.wait((child.exited,))
-        self._process = None
+        if self._process is child:
+            self._process = None
         self._crashes.append(monotonic())
         last = next((line for line in reversed(child.log) if line.strip()), "")
         _log.warning("%s ended with code %d: %s", self._launch.name, child.exited.result(), last)
