@@ -70,6 +70,7 @@ def test_any_text_becomes_harmless(source: str) -> None:
         ("这是**“引用”**吗", "<p>这是<strong>“引用”</strong>吗</p>"),
         ("snake_case_name", "<p>snake_case_name</p>"),
         ("a ~~b~~ c", "<p>a <s>b</s> c</p>"),
+        ("- [ ] a\n- [x] b", "<ul>\n<li>☐ a</li>\n<li>☑ b</li>\n</ul>"),
         ("1 < 2 & 3", "<p>1 &lt; 2 &amp; 3</p>"),
         ("It costs $5 and $6.", "<p>It costs $5 and $6.</p>"),
         ("3. c\n4. d", '<ol start="3">\n<li>c</li>\n<li>d</li>\n</ol>'),

@@ -17,6 +17,8 @@ from markdown_it.rules_inline import StateInline
 # A formula beyond this many characters, or with braces nested deeper, is shown as source: conversion is recursive.
 LONGEST = 2000
 DEEPEST = 40
+# "log n" needs a gap that the converter leaves out.
+_FUNCTION = re.compile(r"(<mi>[a-z]{2,6}</mi>)(?=<m(?:i|n|row|sub|sup|frac|sqrt)\b)")
 # They would reach outside of the formula: links, images, raw HTML and styles.
 _FORBIDDEN = re.compile(r"\\(?:href|url|includegraphics|html\w*|class|style|cssId|require|def|newcommand)\b")
 
@@ -39,7 +41,8 @@ def render_formula(latex: str, display: bool) -> str:
     if len(latex) > LONGEST or _FORBIDDEN.search(latex) or _depth(latex) > DEEPEST or "\\left" * 20 in latex:
         return source
     try:
-        return str(convert(latex, display="block" if display else "inline"))
+        mathml = str(convert(latex, display="block" if display else "inline"))
+        return _FUNCTION.sub(r'\1<mspace width="0.17em" />', mathml)
     except Exception:
         # The converter has no common error class; a formula that it cannot read is no reason to lose a reply.
         return source

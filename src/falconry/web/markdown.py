@@ -34,6 +34,7 @@ LONGEST_LINE = 50_000  # characters of one line
 MOST_LINES = 10_000
 MOST_CELLS = 15_000  # `|` in one text
 _LANGUAGE = re.compile(r"[\w+#.-]{1,30}")
+_TASK = re.compile(r"\[([ xX])\] ")
 _PARAGRAPH_END = re.compile(r"\n[ \t]*\n")
 
 
@@ -115,6 +116,15 @@ def _cell_alignment(tokens: list[Token]) -> None:
             token.attrs["class"] = "align-" + style.rpartition(":")[2].strip()
 
 
+def _task_items(tokens: list[Token]) -> None:
+    """`- [ ] task` begins with a box to look at; one to click would change nothing."""
+    for item, paragraph, inline in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if item.type == "list_item_open" and paragraph.type == "paragraph_open" and inline.children:
+            first = inline.children[0]
+            if match := _TASK.match(first.content):
+                first.content = ("☐ " if match[1] == " " else "☑ ") + first.content[match.end() :]
+
+
 def _parser() -> MarkdownIt:
     md = MarkdownIt("commonmark", {"html": False, "maxNesting": 40, "breaks": False}, renderer_cls=_Renderer)
     md.inline = _CjkInline()
@@ -126,6 +136,7 @@ def _parser() -> MarkdownIt:
         {name: getattr(md.renderer, name) for name in ("math_inline", "math_inline_double", "math_block")}
     )
     md.validateLink = lambda url: SAFE_LINK.match(url) is not None  # type: ignore[method-assign]
+    md.core.ruler.push("task_items", lambda state: _task_items(state.tokens))
     md.core.ruler.push("cell_alignment", lambda state: _cell_alignment(state.tokens))
     return md
 
