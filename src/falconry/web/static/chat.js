@@ -148,7 +148,11 @@ function begin(reply) {
   setRunning(reply.id);
 }
 
-const stop = () => open.running && attempt(() => post(`/api/replies/${open.running}/stop`));
+async function stop() {
+  if (!open.running) return;
+  await attempt(() => post(`/api/replies/${open.running}/stop`));
+  composer.focus(); // the button that had it is gone
+}
 
 const actions = {
   suggest: (text) => send(text),

@@ -44,7 +44,7 @@ function show(use) {
   shown.style.setProperty("--share", share);
   shown.dataset.level = use.too_long || share > 0.95 ? "full" : share > 0.7 ? "high" : "low";
   const length = use.context_length ? number(use.context_length) : t("unknown");
-  shown.querySelector("span").textContent = `${used} / ${length}`;
+  shown.querySelector("span").textContent = use.context_length ? `${used} / ${length}` : t("tokens", { count: used });
   const explained = t(use.exact ? "gauge_exact" : "gauge_estimate", { used, length });
   shown.title = use.left_out ? `${explained} ${t("left_out", { count: use.left_out })}` : explained;
   shown.setAttribute("aria-label", shown.title + " " + t("gauge_open"));
