@@ -187,9 +187,9 @@ async def test_options_reach_the_model_and_are_kept(open_page: OpenPage) -> None
     await page.locator("#option-max-tokens input[type=number]").fill("77")
     await page.locator("#option-stop textarea").fill("END\\n\nUser:")
     await page.locator("#option-seed :is(input, textarea)").fill("7")
-    await expect(page.locator("#options-note")).to_contain_text("Stop sequences, Seed")
     await ask(page, "hi")
     await ended(page)
+    await expect(page.locator("#options-note")).to_contain_text("Stop sequences, Seed")
     expected = r"system=You are a kestrel.|user=hi temperature=0.2 max_tokens=77 stop=['END\n', 'User:'] seed=7"
     await expect(replies(page)).to_contain_text(expected)
     await page.reload()

@@ -4,6 +4,7 @@ import { Composer } from "./composer.js";
 import { announce, language, notice, store, t } from "./dom.js";
 import * as gauge from "./gauge.js";
 import { Log } from "./log.js";
+import * as models from "./models.js";
 import * as options from "./options.js";
 import * as sidebar from "./sidebar.js";
 
@@ -106,6 +107,7 @@ async function handle(name, data) {
   if (name === "status") {
     reply.update(data);
     if (open.running === id) setRunning(null);
+    models.learn().catch(console.error);
     announce(data.text ? `${t("assistant")}: ${data.text.slice(0, 600)}` : data.error_text ?? "");
   }
   if (data.left_out !== undefined) log.changed();

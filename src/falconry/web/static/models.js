@@ -3,6 +3,7 @@ import { get } from "./api.js";
 import { store } from "./dom.js";
 
 let models = [];
+let shown = ""; // what the dropdown offers, as JSON
 let chosen = null;
 const listeners = new Set();
 
@@ -13,9 +14,10 @@ export const onChoice = (listener) => listeners.add(listener);
 /** For Gradio's dropdown, at load and whenever it is opened: choices and value, or nothing where nothing changed. */
 export async function refresh() {
   const found = (await get("/api/models")).models;
-  const same = JSON.stringify(found) === JSON.stringify(models);
+  const offered = JSON.stringify(found.map((model) => [model.title, model.name]));
   models = found;
-  if (same) return { __type__: "update" };
+  if (offered === shown) return { __type__: "update" };
+  shown = offered;
   const names = found.map((model) => model.name);
   const wanted = [chosen, store.get("model")].find((name) => names.includes(name));
   const value = wanted ?? found.find((model) => model.default)?.name ?? names[0] ?? null;
@@ -23,6 +25,13 @@ export async function refresh() {
   chosen = value;
   if (changed) listeners.forEach((listener) => listener(value));
   return { __type__: "update", choices: found.map((model) => [model.title, model.name]), value };
+}
+
+/** What a model supports is known for sure only after its first use. */
+export async function learn() {
+  const before = JSON.stringify(supports());
+  models = (await get("/api/models")).models;
+  if (JSON.stringify(supports()) !== before) listeners.forEach((listener) => listener(chosen));
 }
 
 /** The person chose a model. */
