@@ -1,0 +1,1 @@
+"""Programs that make what Falconry ships. Nothing here is part of the installed package."""
