@@ -5,7 +5,6 @@ Nothing heavy is imported here: `falconry --version` answers in a tenth of a sec
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -40,8 +39,4 @@ def _run(arguments: list[str], terminal: Terminal) -> int:
         return CANNOT
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output left (`falconry complete … | head`). Python would complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return CANNOT
     return status if isinstance(status, int) else 0
