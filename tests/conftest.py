@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -21,8 +22,9 @@ from falconry.settings import Settings
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The machine's own settings must not reach the tests."""
-    for name in ("HF_API_KEY", "HF_API_FALCOM_BASE", "HF_API_FALCON_BASE", "PORT"):
-        monkeypatch.delenv(name, raising=False)
+    for name in list(os.environ):
+        if name.startswith(("FALCONRY_", "HF_API_")) or name == "PORT":
+            monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
 

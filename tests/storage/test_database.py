@@ -74,9 +74,7 @@ async def test_another_programs_database_is_refused(tmp_path: Path) -> None:
     assert error.value.code == "storage_foreign"
 
 
-@pytest.mark.parametrize(
-    "content", [b"not a database at all, but long" * 100, b"SQLite format 3\x00junk" * 400]
-)
+@pytest.mark.parametrize("content", [b"not a database at all, but long" * 100, b"SQLite format 3\x00junk" * 400])
 async def test_a_damaged_file_is_refused_and_its_bytes_are_kept(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "falconry.db"
     path.write_bytes(content)
