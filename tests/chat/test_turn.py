@@ -209,6 +209,14 @@ async def test_a_message_that_is_too_long_fails_with_both_numbers_and_does_not_b
         assert after.context.left_out == 2
 
 
+async def test_the_gauge_counts_where_nothing_was_answered_yet(open_chat: OpenChat) -> None:
+    async with open_chat(Scripted([EngineUnavailable("away")])) as chat:
+        conversation_id, reply_id = await ask(chat)
+        empty = await chat.context((await chat.create_conversation()).id)
+        await ended(chat, await chat.message(reply_id))
+        assert (await chat.context(conversation_id)).prompt_tokens == empty.prompt_tokens > 0
+
+
 async def test_the_beginning_of_a_reply_has_no_blanks_and_its_end_is_never_lost(open_chat: OpenChat) -> None:
     engine = Scripted([Delta(" "), Delta("\n Hello"), Delta(" "), Delta(" you"), Delta(" there", finish_reason="stop")])
     async with open_chat(engine) as chat:

@@ -223,7 +223,7 @@ class Chat:
             length = await engine.context_length()
             start_id = previous_start(head, name, length)
             path = await self._store.transcript(head.id, until=start_id) if head else []
-            if draft.strip() or head is None:
+            if draft.strip() or not sendable(path):
                 depth = head.depth + 1 if head else 0
                 now = datetime.now(UTC)
                 path.append(StoredMessage("", conversation_id, None, "user", storable(draft), now, depth=depth))
