@@ -9,7 +9,8 @@ long they spin before they sleep; 0 is OMP_WAIT_POLICY=passive.
 
 Models of random weights are written to a temporary folder. Every round starts each variant anew, so that what else
 the machine does falls on all of them; the table gives medians over the rounds. "busy" is beside one process that
-keeps one core busy at the same priority.
+keeps one core busy at the same priority; "others' cores" is what the rest of the machine used meanwhile, so a table
+with more than 0.2 there tells about a machine in use.
 """
 
 from __future__ import annotations
@@ -17,16 +18,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
+
+import psutil
 
 from benchmarks.random_llama import ONE_B, SMALL, TINY, Shape, write_random_llama
 from falconry.engines import llama_cpp_worker
@@ -45,7 +49,7 @@ class Variant:
     prompt_threads: int
     spin: int | None = None
     nice: int = 0
-    batch: int = 512
+    batch: int = 64
 
     def __str__(self) -> str:
         spin = "default" if self.spin is None else self.spin
@@ -54,23 +58,20 @@ class Variant:
 
 VARIANTS = [
     Variant(1, 1),
-    Variant(1, 2, 0),
     Variant(2, 2),
     Variant(2, 2, 0),
     Variant(2, 2, 1000),
     Variant(2, 2, 10_000),
-    Variant(2, 2, 100_000),
-    Variant(2, 2, nice=-5),
+    Variant(1, 2, 1000),
     Variant(2, 2, 1000, nice=-5),
-    Variant(1, 2, 0, batch=32),
-    Variant(1, 2, 0, batch=64),
-    Variant(1, 2, 0, batch=128),
+    Variant(2, 2, 1000, batch=32),
+    Variant(2, 2, 1000, batch=512),
 ]
 
 
 @contextmanager
-def server(model: Path, variant: Variant) -> Iterator[Address]:
-    """A server of the wheel, started as the engine does it."""
+def server(model: Path, variant: Variant) -> Iterator[tuple[Address, int]]:
+    """A server of the wheel, started as the engine does it; its address and process id."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         address = Address(f"{folder}/s.sock")
         flags: dict[str, object] = {
@@ -96,7 +97,7 @@ def server(model: Path, variant: Variant) -> Iterator[Address]:
         command += [str(part) for flag in flags.items() for part in flag] + ["--no-ui", "--offline"]
         process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)
         try:
-            yield address
+            yield address, process.pid
         finally:
             process.kill()
             process.wait()
@@ -134,38 +135,71 @@ async def until_ready(address: Address) -> None:
         await asyncio.sleep(0.05)
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Tokens per second, and how many cores the rest of the machine took meanwhile."""
+
+    prompt: float
+    reply: float
+    others: float
+
+
+async def measure_beside(address: Address, server_pid: int, busy: bool, prompt: str, reply: int) -> Figures:
+    with busy_neighbour(busy):
+        start, used, ours = time.monotonic(), busy_seconds(), cpu_seconds(server_pid)
+        prompt_speed, reply_speed = await measure(address, prompt, reply)
+        wall = time.monotonic() - start
+        others = (busy_seconds() - used - (cpu_seconds(server_pid) - ours)) / wall - busy
+    return Figures(prompt_speed, reply_speed, max(others, 0.0))
+
+
+def busy_seconds() -> float:
+    """Seconds of CPU that the machine has used so far."""
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - times.iowait)
+
+
+def cpu_seconds(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
+
+
+async def measure_model(
+    path: Path, name: str, variants: list[Variant], rounds: int
+) -> dict[tuple[Variant, bool], list[Figures]]:
+    figures: dict[tuple[Variant, bool], list[Figures]] = defaultdict(list)
+    for number in range(rounds):
+        for variant in variants:
+            with server(path, variant) as (address, pid):
+                await until_ready(address)
+                for busy in (False, True):
+                    prompt = "".join(chr(0x4E00 + (number * 7 + i * 31) % 1000) for i in range(PROMPT[name]))
+                    result = await measure_beside(address, pid, busy, prompt, REPLY[name])
+                    figures[variant, busy].append(result)
+                    print(f"  {variant}, {'busy' if busy else 'quiet'}: {result}", file=sys.stderr, flush=True)
+    return figures
+
+
+def print_table(variants: list[Variant], figures: dict[tuple[Variant, bool], list[Figures]]) -> None:
+    print("| variant | prompt, quiet | prompt, busy | reply, quiet | reply, busy | others' cores |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for variant in variants:
+        quiet, busy = figures[variant, False], figures[variant, True]
+        row = [
+            *(median(figure.prompt for figure in some) for some in (quiet, busy)),
+            *(median(figure.reply for figure in some) for some in (quiet, busy)),
+        ]
+        others = median(figure.others for figure in quiet + busy)
+        print(f"| {variant} | " + " | ".join(f"{speed:.0f}" for speed in row) + f" | {others:.1f} |", flush=True)
+
+
 async def run(models: list[str], variants: list[Variant], rounds: int) -> None:
     with tempfile.TemporaryDirectory(prefix="bench-models-") as folder:
         for name in models:
             path = Path(folder) / f"{name}.gguf"
             parameters = write_random_llama(path, MODELS[name])
-            print(f"\n{name}: {parameters / 1e6:.0f} M parameters, {path.stat().st_size / 2**20:.0f} MiB, "
-                  f"load {os.getloadavg()[0]:.1f}")  # fmt: skip
-            figures = await measure_model(path, name, variants, rounds)
-            print("| variant | prompt, quiet | prompt, busy | reply, quiet | reply, busy |")
-            print("| --- | --- | --- | --- | --- |")
-            for variant in variants:
-                row = [statistics.median(figures[variant, busy, kind]) for kind in (0, 1) for busy in (False, True)]
-                print(f"| {variant} | " + " | ".join(f"{figure:.0f}" for figure in row) + " |", flush=True)
-
-
-async def measure_model(
-    path: Path, name: str, variants: list[Variant], rounds: int
-) -> dict[tuple[Variant, bool, int], list[float]]:
-    figures: dict[tuple[Variant, bool, int], list[float]] = defaultdict(list)
-    for number in range(rounds):
-        for variant in variants:
-            with server(path, variant) as address:
-                await until_ready(address)
-                for busy in (False, True):
-                    prompt = "".join(chr(0x4E00 + (number * 7 + i * 31) % 1000) for i in range(PROMPT[name]))
-                    with busy_neighbour(busy):
-                        speeds = await measure(address, prompt, REPLY[name])
-                    for kind, speed in enumerate(speeds):
-                        figures[variant, busy, kind].append(speed)
-                    print(f"  {variant}, {'busy' if busy else 'quiet'}: {speeds[0]:.0f}, {speeds[1]:.0f}",
-                          file=sys.stderr, flush=True)  # fmt: skip
-    return figures
+            print(f"\n{name}: {parameters / 1e6:.0f} M parameters, {path.stat().st_size / 2**20:.0f} MiB\n")
+            print_table(variants, await measure_model(path, name, variants, rounds))
 
 
 def main() -> None:

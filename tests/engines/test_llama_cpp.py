@@ -149,14 +149,22 @@ async def test_a_prompt_that_is_too_long_says_both_numbers(engine: LlamaCppEngin
     assert (caught.value.prompt_tokens, caught.value.limit) == (tokens, 4096)
 
 
+async def test_what_is_somewhat_too_long_is_still_counted(engine: LlamaCppEngine) -> None:
+    prompt = [Message("user", "吗" * 20_000)]
+    assert (await engine.count_tokens(prompt)).tokens == 60_000 + (
+        await engine.count_tokens([Message("user", "")])
+    ).tokens
+
+
 @pytest.mark.parametrize("text", ["a", "two words ", "你好"])
 async def test_megabytes_are_refused_within_two_seconds(engine: LlamaCppEngine, text: str) -> None:
     prompt = [Message("user", text * (2_000_000 // len(text)))]
-    for refuse in (engine.count_tokens, lambda prompt: collect(engine, prompt)):
-        async with asyncio.timeout(2):
-            with pytest.raises(ContextWindowExceeded) as caught:
-                await refuse(prompt)
-            assert caught.value.prompt_tokens > caught.value.limit == 4096
+    async with asyncio.timeout(2):
+        assert (await engine.count_tokens(prompt)).tokens > 4096
+    async with asyncio.timeout(2):
+        with pytest.raises(ContextWindowExceeded) as caught:
+            await collect(engine, prompt)
+    assert caught.value.prompt_tokens > caught.value.limit == 4096
 
 
 async def test_long_runs_of_one_character_do_not_crash_a_recursive_tokenizer(models: Path) -> None:
@@ -164,8 +172,9 @@ async def test_long_runs_of_one_character_do_not_crash_a_recursive_tokenizer(mod
     engine = LlamaCppEngine(model, LlamaCppOptions(context_length=150_000, slots=1, prompt_cache_mib=0))
     try:
         assert (await engine.count_tokens("!" * 120_000)).tokens == 120_000
+        assert 139_000 < (await engine.count_tokens("!" * 140_000)).tokens < 150_000
         with pytest.raises(InvalidRequest, match="Break it up"):
-            await engine.count_tokens("!" * 140_000)
+            await collect(engine, "!" * 140_000)
     finally:
         await engine.aclose()
 

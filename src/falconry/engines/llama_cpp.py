@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from falconry.engines.base import Engine
-from falconry.engines.llama_launch import LlamaCppOptions, launch, read_head
+from falconry.engines.llama_launch import SPARE_THREADS, LlamaCppOptions, launch, read_head
 from falconry.engines.llama_server import completion, deltas, failure_of
 from falconry.engines.local_http import Response, request
 from falconry.engines.slots import Slots
@@ -29,6 +29,9 @@ __all__ = ["LlamaCppEngine", "LlamaCppOptions"]
 _REST = 0.04
 """Seconds between two reads of a stream. Waking up costs 0.2 ms, more than all the rest of reading a token; 25 steps
 a second look smooth."""
+_USUAL_PER_TOKEN, _MOST_PER_TOKEN = 4, 32
+"""Characters. A prompt with more than the first for each token of the context is counted before it is sent; none with
+more than the second fits."""
 _PIECE = 16 * 1024
 """Characters of a very long prompt that are counted at once: some 5000 tokens, in a twentieth of a second."""
 _UNBROKEN = 128 * 1024
@@ -52,8 +55,9 @@ class LlamaCppEngine(Engine):
         self._model = model.absolute()
         self._options = options
         self._context_length: int | None = None
-        # More requests than slots would only wait in the process and take its HTTP threads away from the rest.
+        # The server has a thread for each request, waiting ones too. Taken by these, /health would seem to hang.
         self._slots = Slots(options.slots)
+        self._counting = asyncio.Semaphore(SPARE_THREADS // 2)
         self._supervisor = Supervisor(launch(self._model, options))
 
     @property
@@ -89,7 +93,11 @@ class LlamaCppEngine(Engine):
         raise EngineInterrupted(f"{self._model.stem} stopped in the middle of its reply. Ask it to continue.")
 
     async def count_tokens(self, prompt: Prompt) -> TokenCount:
-        await self._refuse_what_cannot_fit(prompt)
+        """Count exactly; of a prompt many times longer than the context, only until that is sure ("at least")."""
+        texts = _texts(prompt)
+        limit = await self.context_length()
+        if sum(map(len, texts)) > limit * _MOST_PER_TOKEN or _unbroken(texts):
+            return TokenCount(await self._count_at_least(texts, limit))
         text = prompt if isinstance(prompt, str) else await self.render(prompt)
         return TokenCount(await self._tokenize(text, add_special=True))
 
@@ -105,7 +113,8 @@ class LlamaCppEngine(Engine):
         return (await asyncio.to_thread(read_head, self._model)).chat_template
 
     async def render(self, messages: Sequence[Message]) -> str:
-        async with self._request("POST", "/apply-template", {"messages": message_list(messages)}) as response:
+        body = {"messages": message_list(messages)}
+        async with self._counting, self._request("POST", "/apply-template", body) as response:
             return str((await response.json())["prompt"])
 
     async def aclose(self) -> None:
@@ -113,35 +122,36 @@ class LlamaCppEngine(Engine):
 
     async def _tokenize(self, text: str, *, add_special: bool) -> int:
         body = {"content": text, "add_special": add_special, "parse_special": True}
-        async with self._request("POST", "/tokenize", body) as response:
+        async with self._counting, self._request("POST", "/tokenize", body) as response:
             return len((await response.json())["tokens"])
 
-    async def _refuse_what_cannot_fit(self, prompt: Prompt) -> None:
-        """Refuse what is too long before all of it is read: megabytes would take the tokenizer many seconds.
+    async def _count_at_least(self, texts: Sequence[str], enough: int) -> int:
+        """Count in pieces, and stop when it is enough: all of two megabytes would take many seconds.
 
-        A long prompt is counted in pieces, up to the first that exceeds the context. Cutting a word in two adds a
-        token, which is taken off again, so the number is "at least".
-
-        Raises:
-            ContextWindowExceeded: it can never fit.
-            InvalidRequest: it has a run of characters that the tokenizer cannot take.
+        A word that is cut in two may have a token more, so one is taken off for each piece.
         """
-        texts = [prompt] if isinstance(prompt, str) else [message.content for message in prompt]
-        if sum(map(len, texts)) < _PIECE:
-            return
-        limit = await self.context_length()
         tokens = 0
         for text in texts:
             for start in range(0, len(text), _PIECE):
                 tokens += max(await self._tokenize(text[start : start + _PIECE], add_special=False) - 1, 0)
-                if tokens >= limit:
-                    raise ContextWindowExceeded(
-                        tokens,
-                        limit,
-                        f"This needs at least {tokens} tokens and the model can read at most {limit}. "
-                        "Shorten it, or choose a model with a larger context window.",
-                    )
-        if any(len(run[0]) > _UNBROKEN for text in texts for run in _RUN.finditer(text)):
+                if tokens >= enough:
+                    return tokens
+        return tokens
+
+    async def _refuse_what_cannot_fit(self, prompt: Prompt) -> None:
+        """Raise ContextWindowExceeded or InvalidRequest for what would keep the server busy, or crash it."""
+        texts = _texts(prompt)
+        limit = await self.context_length()
+        if sum(map(len, texts)) > limit * _USUAL_PER_TOKEN:
+            tokens = await self._count_at_least(texts, limit)
+            if tokens >= limit:
+                raise ContextWindowExceeded(
+                    tokens,
+                    limit,
+                    f"This needs at least {tokens} tokens and the model can read at most {limit}. "
+                    "Shorten it, or choose a model with a larger context window.",
+                )
+        if _unbroken(texts):
             raise InvalidRequest(
                 f"The text has more than {_UNBROKEN} characters without any change between letters, digits, blanks "
                 "and other signs. Break it up.",
@@ -152,18 +162,30 @@ class LlamaCppEngine(Engine):
     @asynccontextmanager
     async def _request(self, method: str, path: str, body: object = None) -> AsyncGenerator[Response, None]:
         """Ask the child, and translate everything that can go wrong."""
-        async with self._supervisor.use() as address:
-            try:
-                async with request(address, method, path, body) as response:
-                    if response.status >= 400:
-                        raise failure_of(response.status, await response.read())
-                    yield response
-            except OSError as error:
-                raise EngineInterrupted(
-                    f"{self._model.stem} ended unexpectedly and is started again. Ask again, or let it continue.",
-                    model=self._model.stem,
-                ) from error
-            except (ValueError, KeyError, TypeError) as error:
-                raise EngineError(
-                    f"{self._model.stem} gave an answer that cannot be read. If llama_server is set, update it."
-                ) from error
+        try:
+            async with (
+                self._supervisor.use() as address,
+                request(address, method, path, body) as response,
+            ):
+                if response.status >= 400:
+                    raise failure_of(response.status, await response.read())
+                yield response
+        except OSError as error:
+            raise EngineInterrupted(
+                f"{self._model.stem} ended unexpectedly and is started again. Ask again, or let it continue.",
+                model=self._model.stem,
+            ) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise EngineError(
+                f"{self._model.stem} gave an answer that cannot be read. If llama_server is set, update it."
+            ) from error
+
+
+def _texts(prompt: Prompt) -> list[str]:
+    return [prompt] if isinstance(prompt, str) else [message.content for message in prompt]
+
+
+def _unbroken(texts: Sequence[str]) -> bool:
+    """Whether there is a run of characters that the tokenizer cannot take."""
+    long = (text for text in texts if len(text) > _UNBROKEN)
+    return any(len(run[0]) > _UNBROKEN for text in long for run in _RUN.finditer(text))

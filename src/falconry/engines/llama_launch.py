@@ -22,6 +22,8 @@ _DEFAULT_CONTEXT = 8192
 _ONE_THREAD = 100 * 2**20
 """Bytes of a model below which a second thread costs more than it brings."""
 _MOST_THREADS = 8
+SPARE_THREADS = 8
+"""Threads for HTTP beside one for each slot: for health and counting."""
 _LARGE = 2**30
 _BATCH, _GPU_BATCH = 64, 512
 _HEAD_BYTES = 64 * 2**20
@@ -117,8 +119,7 @@ def _command(model: Path, options: LlamaCppOptions, address: Address) -> list[st
         "--ubatch-size": batch,
         "--threads": threads,
         "--threads-batch": threads,
-        # One for each slot, the rest for health and counting.
-        "--threads-http": options.slots + 8,
+        "--threads-http": options.slots + SPARE_THREADS,
         "--log-verbosity": 2,
     }
     return [*launcher, *server, *(str(part) for flag in flags.items() for part in flag), "--no-ui", "--offline"]
