@@ -120,7 +120,7 @@ async def test_completion_streams_and_forgets(server: LiveServer) -> None:
     names = [line.removeprefix("event: ") for line in body.splitlines() if line.startswith("event: ")]
     assert names[-1] == "done"
     assert set(names[:-1]) == {"delta"}
-    assert '"completion_tokens": 7' in body
+    assert '"completion_tokens":7' in body
     assert (await server.client.get("/api/conversations")).json() == {"conversations": []}
 
 

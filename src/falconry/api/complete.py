@@ -7,13 +7,14 @@ from contextlib import aclosing
 from dataclasses import asdict
 
 from fastapi import APIRouter, Request
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response
 
 from falconry.api.errors import error_body, language_of
 from falconry.api.schemas import Completion
-from falconry.api.streams import SSE_HEADERS, alive, sse
 from falconry.errors import FalconryError
+from falconry.event_stream import EventStream, kept_alive
 from falconry.i18n import Language
+from falconry.protocols.sse import encode_json
 from falconry.services import Services
 
 
@@ -22,10 +23,10 @@ def complete_router(services: Services) -> APIRouter:
     router = APIRouter(prefix="/api")
 
     @router.post("/complete")
-    async def complete(request: Request, body: Completion) -> StreamingResponse:
+    async def complete(request: Request, body: Completion) -> Response:
         """Events `delta` {"text"}, then `done` {"finish_reason", "usage"} or `error`. Leaving stops the work."""
         services.pool.resolve(body.model)
-        return StreamingResponse(alive(_events(services, body, language_of(request))), headers=SSE_HEADERS)
+        return EventStream(kept_alive(_events(services, body, language_of(request))))
 
     return router
 
@@ -41,8 +42,8 @@ async def _events(services: Services, body: Completion, language: Language) -> A
                 usage = delta.usage or usage
                 finish_reason = delta.finish_reason or finish_reason
                 if delta.text or delta.thinking:
-                    yield sse("delta", {"text": delta.thinking + delta.text})
+                    yield encode_json({"text": delta.thinking + delta.text}, event="delta")
     except FalconryError as error:
-        yield sse("error", error_body(error, language))
+        yield encode_json(error_body(error, language), event="error")
         return
-    yield sse("done", {"finish_reason": finish_reason, "usage": asdict(usage) if usage else None})
+    yield encode_json({"finish_reason": finish_reason, "usage": asdict(usage) if usage else None}, event="done")

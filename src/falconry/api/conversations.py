@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response
 
 from falconry.api.errors import language_of
 from falconry.api.schemas import (
@@ -19,9 +19,10 @@ from falconry.api.schemas import (
     conversation_json,
     message_json,
 )
-from falconry.api.streams import SSE_HEADERS, alive, sse
+from falconry.event_stream import SILENCE, EventStream
 from falconry.i18n import Language, error_text
 from falconry.messages import StoredMessage
+from falconry.protocols.sse import comment, encode_json
 from falconry.services import Services
 
 Json = dict[str, Any]
@@ -94,16 +95,14 @@ def replies_router(services: Services) -> APIRouter:
     @router.get("/{reply_id}/events")
     async def events(
         request: Request, reply_id: Id, last_event_id: Annotated[str | None, Header(max_length=20)] = None
-    ) -> StreamingResponse:
+    ) -> Response:
         """The reply as it is written: `delta` events, then `done` with the message.
 
         An event's id is the number of characters of text (and of thinking) sent so far; a client that comes back
         with `Last-Event-ID` gets the rest, without gap or repetition.
         """
         message = await chat.message(reply_id)
-        sent = _offsets(last_event_id)
-        stream = _reply_events(services, message, sent, language_of(request))
-        return StreamingResponse(alive(stream), headers=SSE_HEADERS)
+        return EventStream(_reply_events(services, message, _offsets(last_event_id), language_of(request)))
 
     @router.post("/{reply_id}/stop")
     async def stop(reply_id: Id) -> Json:
@@ -149,6 +148,7 @@ async def _reply_events(
     services: Services, message: StoredMessage, sent: tuple[int, int], language: Language
 ) -> AsyncGenerator[bytes, None]:
     text_sent, thinking_sent = sent
+    yield comment("falconry")
     with services.chat.watch(message.conversation_id) as watcher:
         reply = services.chat.find(message.id)
         while not services.stopping.is_set():
@@ -160,12 +160,13 @@ async def _reply_events(
             if len(text) > text_sent or len(thinking) > thinking_sent:
                 delta = {"text": text[text_sent:], "thinking": thinking[thinking_sent:]}
                 text_sent, thinking_sent = len(text), len(thinking)
-                yield sse("delta", delta, event_id=f"{text_sent}-{thinking_sent}")
+                yield encode_json(delta, event="delta", event_id=f"{text_sent}-{thinking_sent}")
                 continue
             if reply is None or reply.status != "running":
                 final = message_json(message)
                 if message.error:
                     final["error"] = {**message.error, "text": error_text(message.error, language)}
-                yield sse("done", final)
+                yield encode_json(final, event="done")
                 return
-            await watcher.wait(timeout=60.0)
+            if not await watcher.wait(SILENCE):
+                yield comment()

@@ -20,14 +20,14 @@ from weakref import WeakKeyDictionary
 
 from falconry.chat.replies import Reply, Watcher
 from falconry.errors import ConversationNotFound
+from falconry.event_stream import SILENCE
 from falconry.i18n import Language
 from falconry.messages import Conversation
+from falconry.protocols.sse import comment, encode_json
 from falconry.services import Services
-from falconry.web.event_stream import event
 from falconry.web.live import LiveMarkdown
 from falconry.web.message_json import message_json
 
-SILENCE = 12.0  # seconds after which a comment keeps proxies from cutting the line
 GAP = 0.03  # seconds at least between two events
 
 
@@ -124,10 +124,10 @@ def state_json(conversation: Conversation, running: Reply | None) -> dict[str, o
 
 async def follow(
     services: Services, live_replies: LiveReplies, conversation_id: str, language: Language
-) -> AsyncGenerator[str, None]:
+) -> AsyncGenerator[bytes, None]:
     """The events of one conversation, until Falconry ends or the conversation is deleted."""
     chat = services.chat
-    yield ": hello\n\n"
+    yield comment("falconry")
     with chat.watch(conversation_id) as watcher:
         stopping = asyncio.create_task(_wake_at_the_end(services, watcher))
         try:
@@ -135,9 +135,9 @@ async def follow(
             version: int | None = None
             sent = 0.0
             while not services.stopping.is_set():
-                events: list[str] = []
+                events: list[bytes] = []
                 if watched is not None and watched.reply.status != "running":
-                    events.append(event("status", _final(watched.reply, live_replies, language)))
+                    events.append(encode_json(_final(watched.reply, live_replies, language), event="status"))
                     watched = None
                 reply = chat.running(conversation_id)
                 if watched is None or reply is not watched.reply or reply.version == watched.version:
@@ -145,26 +145,26 @@ async def follow(
                     try:
                         conversation = await chat.conversation(conversation_id)
                     except ConversationNotFound:
-                        yield "".join(events) + event("deleted", {"id": conversation_id})
+                        yield b"".join(events) + encode_json({"id": conversation_id}, event="deleted")
                         return
                     reply = chat.running(conversation_id)
                     if conversation.version != version:
                         name = "state" if version is None else "changed"
-                        events.append(event(name, state_json(conversation, reply)))
+                        events.append(encode_json(state_json(conversation, reply), event=name))
                         version = conversation.version
                 if reply is not None and (watched is None or watched.reply is not reply):
                     watched = _Watched(reply)
                     snapshot = watched.news(live_replies.of(reply, force=True))
                     blank = {"from": 0, "blocks": [], "append": ""}
                     whole = {"text": blank, "thinking": blank, "left_out": 0, "reply_id": reply.id} | snapshot
-                    events.append(event("snapshot", whole))
+                    events.append(encode_json(whole, event="snapshot"))
                 elif watched is not None and (news := watched.news(live_replies.of(watched.reply))):
-                    events.append(event("patch", news))
+                    events.append(encode_json(news, event="patch"))
                 if events:
-                    yield "".join(events)
+                    yield b"".join(events)
                     sent = monotonic()
                 if not await watcher.wait(SILENCE):
-                    yield ": still here\n\n"
+                    yield comment()
                 elif (rest := sent + GAP - monotonic()) > 0:
                     await asyncio.sleep(rest)
         finally:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from falconry.web.markdown import split_blocks
 
-INTERVAL = 0.2  # seconds between two renderings of the live tail
+INTERVAL = 0.3  # seconds between two renderings of the live tail
 # A rendering has to be worth its cost: 10 µs for each new character, that is 0.04 CPU s per 1000 tokens at most.
 SECONDS_PER_CHARACTER = 10e-6
 LINE_END = re.compile(r"\r\n|\r|\n")

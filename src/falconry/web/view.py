@@ -8,10 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
+from falconry.event_stream import EventStream
 from falconry.i18n import match_language
 from falconry.messages import StoredMessage
 from falconry.services import Services
-from falconry.web.event_stream import EventStream
 from falconry.web.follow import LiveReplies, follow, state_json
 from falconry.web.jsontext import PageJSON
 from falconry.web.message_json import message_json

@@ -1,7 +1,8 @@
 """Server-sent events that neither outlive their reader nor wait for a stalled one.
 
 Starlette's StreamingResponse notices a reader who left only at the next send, and waits for ever for one who stopped
-reading. This one ends at once in the first case and after `STALLED` seconds in the second.
+reading. This one ends at once in the first case and after `STALLED` seconds in the second. The format itself is in
+`falconry.protocols.sse`.
 """
 
 from __future__ import annotations
@@ -13,14 +14,10 @@ from contextlib import suppress
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from falconry.web.jsontext import to_json
+from falconry.protocols.sse import comment
 
 STALLED = 30.0  # seconds with a full buffer after which a reader is cut; it can come back and misses nothing
-
-
-def event(name: str, data: object) -> str:
-    """One event, its data as JSON in a single line."""
-    return f"event: {name}\ndata: {to_json(data)}\n\n"
+SILENCE = 12.0  # seconds after which a comment keeps proxies from cutting the line
 
 
 class EventStream(Response):
@@ -28,7 +25,7 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: AsyncGenerator[str, None]) -> None:
+    def __init__(self, events: AsyncGenerator[bytes, None]) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._events = events
@@ -49,9 +46,9 @@ class EventStream(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         try:
             with suppress(TimeoutError, OSError):
-                async for text in self._events:
+                async for data in self._events:
                     async with asyncio.timeout(STALLED):
-                        await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+                        await send({"type": "http.response.body", "body": data, "more_body": True})
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             await self._events.aclose()
@@ -60,3 +57,29 @@ class EventStream(Response):
 async def _left(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def kept_alive(events: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """Pass events on, with a comment first and after every silence, for sources that cannot tell one themselves."""
+    yield comment("falconry")
+    coming: asyncio.Task[bytes] | None = None
+    try:
+        while True:
+            coming = coming or asyncio.ensure_future(anext(events))
+            done, _ = await asyncio.wait([coming], timeout=SILENCE)
+            if not done:
+                yield comment()
+                continue
+            try:
+                event = coming.result()
+            except StopAsyncIteration:
+                return
+            finally:
+                coming = None
+            yield event
+    finally:
+        if coming is not None:
+            coming.cancel()
+            with suppress(asyncio.CancelledError, StopAsyncIteration):
+                await coming
+        await events.aclose()
