@@ -163,30 +163,41 @@ class Doctor:
         check = Check(self._say("check_model", name=model.name), "ok", "", model=model.name, default=model.default)
         try:
             async with asyncio.timeout(ENGINE_SECONDS if local else ENDPOINT_SECONDS):
-                first, tokens, seconds = await _ask(pool, model.name, 64 if local else 1)
+                asked = await _ask(pool, model.name, 64 if local else 1)
         except TimeoutError:
             advice = self._say("advice_engine" if local else "advice_endpoint")
             return replace(check, state="failed", text=self._say("model_silent"), advice=advice)
         except FalconryError as error:  # it says itself what to do
             return replace(check, state="failed", text=self._terminal.error(error.as_dict()))
         if local:
-            text = self._say("model_speed", start=f"{first:.1f}", speed=f"{tokens / max(seconds, 1e-3):.0f}")
+            text = self._say("model_speed", start=f"{asked.load:.1f}", speed=f"{asked.tokens / asked.whole:.0f}")
         else:
-            text = self._say("model_latency", milliseconds=round(first * 1000))
+            text = self._say("model_latency", milliseconds=round((asked.load + asked.first) * 1000))
         return replace(check, text=text)
 
     def _failed(self, name: str, error: FalconryError) -> Check:
         return Check(name, "failed", self._terminal.error(error.as_dict()), needed=True)
 
 
-async def _ask(pool: EnginePool, name: str, max_tokens: int) -> tuple[float, int, float]:
-    """Seconds to the first token (loading included), tokens after it, and the seconds that those took."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Seconds until the model was loaded, from then to its first token and to its last, and how many there were."""
+
+    load: float
+    first: float
+    whole: float
+    tokens: int
+
+
+async def _ask(pool: EnginePool, name: str, max_tokens: int) -> _Asked:
     begun = monotonic()
     first: float | None = None
     pieces, reported = 0, None
     params = SamplingParams(max_tokens=max_tokens, temperature=0)
     async with pool.engine(name) as engine:
         prompt = [Message("user", "Hello")] if await engine.has_chat_template() else "User: Hello\nAssistant:"
+        await engine.context_length()  # a local model is loaded now
+        loaded = monotonic()
         async with aclosing(engine.generate(prompt, params)) as deltas:
             async for delta in deltas:
                 if delta.text or delta.thinking:
@@ -194,8 +205,7 @@ async def _ask(pool: EnginePool, name: str, max_tokens: int) -> tuple[float, int
                     pieces += 1
                 reported = delta.usage.completion_tokens if delta.usage else reported
     ended = monotonic()
-    first = first or ended
-    return first - begun, max((reported or pieces) - 1, 0), ended - first
+    return _Asked(loaded - begun, (first or ended) - loaded, max(ended - loaded, 1e-3), reported or pieces)
 
 
 def _version(package: str) -> str:
