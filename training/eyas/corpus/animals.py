@@ -107,13 +107,16 @@ def pick_habitat(rng: random.Random, savanna: int) -> Habitat:
 
 
 def pick_group(habitat: Habitat, rng: random.Random) -> list[Animal]:
-    """Four to seven animals of a habitat without repeats; those at the top of the table come more often and earlier."""
+    """Four to seven animals of a habitat, in the order of the table: half of the time its first ones.
+
+    The order matters: a model that has to guess which animal comes next, of many that might, repeats itself; one that
+    goes down a list does not.
+    """
     pool = [animal for animal in animals() if habitat.key in animal.habitats]
-    group: list[Animal] = []
-    for _ in range(min(len(pool), rng.randint(4, 7))):
-        ranks = [1 / (rank + 1) for rank in range(len(pool))]
-        group.append(pool.pop(rng.choices(range(len(pool)), ranks)[0]))
-    return group
+    size = min(len(pool), rng.randint(4, 7))
+    if rng.random() < 0.5:
+        return pool[:size]
+    return [pool[rank] for rank in sorted(rng.sample(range(len(pool)), size))]
 
 
 def home_of(animal: Animal) -> Habitat | None:
