@@ -26,7 +26,7 @@ from falconry.protocols.openai import message_list
 
 __all__ = ["LlamaCppEngine", "LlamaCppOptions"]
 
-_REST = 0.04
+_REST = 0.08
 """Seconds between two reads of a stream. Waking up costs 0.2 ms, more than all the rest of reading a token; 25 steps
 a second look smooth."""
 _USUAL_PER_TOKEN, _MOST_PER_TOKEN = 4, 32
