@@ -2,7 +2,8 @@
 
 Falconry drops whole turns down to about 70 % of the window and then only appends, so that the engine's prompt cache
 stays warm. The other way, dropping the oldest turn every time, changes the beginning of every prompt. Both run here
-against the real engine, over the same conversation; tokens are the engine's own figures (prompt less cached).
+against the real engine, over the same conversation; tokens are the engine's own figures (prompt less cached). The
+embedded engine can shift its cache when something in the middle is gone; most servers keep the common beginning only.
 
     python -m benchmarks.context [--model FILE.gguf] [--turns 50] [--context 2048]
 """
@@ -15,6 +16,7 @@ import random
 import statistics
 from contextlib import aclosing
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from time import monotonic
 
@@ -75,9 +77,13 @@ async def main() -> None:
     parser.add_argument("--context", type=int, default=2048)
     options = parser.parse_args()
     print(f"{options.model.name}, context {options.context}, {options.turns} turns past the limit")
-    print(f"{'policy':34}{'tokens/turn':>12}{'median':>8}{'worst':>7}{'cuts':>6}{'seconds':>9}")
-    for name, keep in ((f"Falconry: cut to {KEEP:.0%}", KEEP), ("drop the oldest turn each time", 1.0)):
-        engine = LlamaCppEngine(options.model, LlamaCppOptions(context_length=options.context, slots=1))
+    print(f"{'engine and policy':60}{'tokens/turn':>12}{'median':>8}{'worst':>7}{'cuts':>6}{'seconds':>9}")
+    policies = ((f"cut to {KEEP:.0%}", KEEP), ("drop the oldest turn each time", 1.0))
+    caches = (("cache of the beginning only", 0), ("cache that is shifted", 32))
+    for (cache, reuse), (policy, keep) in product(caches, policies):
+        name = f"{cache}: {policy}"
+        engine_options = LlamaCppOptions(context_length=options.context, slots=1, cache_reuse=reuse)
+        engine = LlamaCppEngine(options.model, engine_options)
         try:
             figures = await run(engine, options.turns, keep)
         finally:
@@ -86,7 +92,7 @@ async def main() -> None:
         cuts = sum(cut for _, _, cut in figures)
         seconds = sum(seconds for _, seconds, _ in figures)
         print(
-            f"{name:34}{statistics.mean(tokens):12.0f}{statistics.median(tokens):8.0f}"
+            f"{name:60}{statistics.mean(tokens):12.0f}{statistics.median(tokens):8.0f}"
             f"{max(tokens):7}{cuts:6}{seconds:9.2f}"
         )
 

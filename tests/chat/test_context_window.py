@@ -95,6 +95,12 @@ async def test_a_long_question_may_take_the_replys_room_but_not_all_of_it() -> N
     assert result.room >= MIN_REPLY
 
 
+async def test_a_short_reply_does_not_let_the_history_take_the_room_of_the_shortest_one() -> None:
+    for turns in range(3, 101, 2):
+        result = await fitted(branch(*[words(20) for _ in range(turns)]), 1000, max_tokens=1)
+        assert result.use.prompt_tokens <= 1000 - MIN_REPLY
+
+
 async def test_an_unknown_window_sends_all() -> None:
     result = await fitted(branch(*[words(50) for _ in range(99)]), None)
     assert len(result.messages) == 100

@@ -134,8 +134,8 @@ async def fit(
     turns = [index for index, message in enumerate(history) if message.role == "user"] or [0]
     first = next((n for n, index in enumerate(turns) if history[index].id == start_id), 0)
     if context_length is not None:
-        room = context_length - min(max_tokens or context_length, context_length // 2)
         hard = context_length - min(MIN_REPLY, context_length // 4)
+        room = min(hard, context_length - min(max_tokens or context_length, context_length // 2))
         first = _within_bytes(history, turns, first, context_length * MAX_BYTES_PER_TOKEN)
         first, count = await _cut(prompter, system, history, turns, first, room, int(keep * room))
         if count.upper > hard:

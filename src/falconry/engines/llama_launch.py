@@ -39,6 +39,8 @@ class LlamaCppOptions:
         threads: None for what the measurements in docs/design.md recommend.
         slots: replies that are written at the same time; further ones wait.
         prompt_cache_mib: memory for the prompts of other conversations, in MiB.
+        cache_reuse: the shortest run of tokens that is kept, by shifting, when something before it was dropped; 0 keeps
+            the common beginning only, as most servers do.
         llama_server: a llama-server binary in place of the built-in one.
         start_timeout: seconds until the model must be loaded.
     """
@@ -47,6 +49,7 @@ class LlamaCppOptions:
     threads: int | None = None
     slots: int = 2
     prompt_cache_mib: int = 256
+    cache_reuse: int = 32
     llama_server: Path | None = None
     start_timeout: float = 300.0
 
@@ -113,7 +116,7 @@ def _command(model: Path, options: LlamaCppOptions, address: Address) -> list[st
         "--ctx-size": slot * options.slots,
         "--parallel": options.slots,
         "--cache-ram": options.prompt_cache_mib,
-        "--cache-reuse": 32,
+        "--cache-reuse": options.cache_reuse,
         "--ctx-checkpoints": 8,
         "--batch-size": batch,
         "--ubatch-size": batch,
