@@ -85,6 +85,17 @@ async def test_nothing_of_a_stop_sequence_is_shown(engine: LlamaCppEngine, promp
     assert deltas[-1].finish_reason == "stop"
 
 
+async def test_what_only_begins_a_stop_sequence_is_shown_also_when_the_reply_is_cut_there(
+    engine: LlamaCppEngine,
+) -> None:
+    whole = text_of(await collect(engine, QUESTION, SamplingParams(temperature=0.0, max_tokens=9)))
+    for characters in range(1, 5):
+        begun = (whole[-characters:] + "and no more",)
+        deltas = await collect(engine, QUESTION, SamplingParams(temperature=0.0, max_tokens=9, stop=begun))
+        assert text_of(deltas) == whole
+        assert deltas[-1].finish_reason == "length"
+
+
 async def test_what_only_begins_a_stop_sequence_is_shown(engine: LlamaCppEngine) -> None:
     deltas = await collect(engine, QUESTION, SamplingParams(temperature=0.0, stop=("end of all",)))
     assert text_of(deltas) == REPLY

@@ -21,7 +21,7 @@ from falconry.engines.slots import Slots
 from falconry.engines.stop import StopFilter
 from falconry.engines.supervisor import State, Supervisor
 from falconry.errors import ContextWindowExceeded, EngineError, EngineInterrupted, InvalidRequest
-from falconry.messages import Delta, Message, Prompt, SamplingParams, TokenCount
+from falconry.messages import Delta, Message, Prompt, SamplingParams, TokenCount, Usage
 from falconry.protocols.openai import message_list
 
 __all__ = ["LlamaCppEngine", "LlamaCppOptions"]
@@ -77,20 +77,30 @@ class LlamaCppEngine(Engine):
     async def generate(self, prompt: Prompt, params: SamplingParams) -> AsyncGenerator[Delta, None]:
         await self._refuse_what_cannot_fit(prompt)
         path, body = completion(prompt, params)
+        # The server is not told the stop sequences: what it holds back as the possible beginning of one is lost when
+        # the reply ends by its length (llama.cpp, October 2026; a test has the case).
         stop = StopFilter(params.stop)
+        said = ""
         async with (
             self._slots.take(prompt) as slot,
             self._request("POST", path, {**body, "id_slot": slot}) as response,
             aclosing(deltas(response.blocks(_REST))) as steps,
         ):
             async for delta in steps:
+                said += delta.text
                 text = stop.feed(delta.text)
+                if stop.stopped:
+                    break
                 if delta.finish_reason is not None:
                     yield Delta(text + stop.flush(), delta.thinking, delta.finish_reason, delta.usage)
                     return
                 if text or delta.thinking:
                     yield Delta(text, delta.thinking)
-        raise EngineInterrupted(f"{self._model.stem} stopped in the middle of its reply. Ask it to continue.")
+        if not stop.stopped:
+            raise EngineInterrupted(f"{self._model.stem} stopped in the middle of its reply. Ask it to continue.")
+        read = (await self.count_tokens(prompt)).tokens
+        written = await self._tokenize(said, add_special=False)
+        yield Delta(text, delta.thinking, "stop", Usage(prompt_tokens=read, completion_tokens=written))
 
     async def count_tokens(self, prompt: Prompt) -> TokenCount:
         """Count exactly; of a prompt many times longer than the context, only until that is sure ("at least")."""

@@ -34,7 +34,6 @@ def completion(prompt: Prompt, params: SamplingParams) -> tuple[str, dict[str, A
         "top_k": params.top_k,
         "min_p": params.min_p,
         "repeat_penalty": params.repetition_penalty,
-        "stop": list(params.stop) or None,
         "seed": params.seed,
     }
     body: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
