@@ -8,8 +8,8 @@ import re
 import pytest
 
 from training.eyas.corpus import Sample, samples
-from training.eyas.corpus.animals import QUALITIES, compare_talk, habitat_talk
-from training.eyas.corpus.grammar import expand, parse
+from training.eyas.corpus.animals import QUALITIES, compare_talk, habitat_talk, pick_group
+from training.eyas.corpus.grammar import expand, parse, plainest
 from training.eyas.corpus.noise import disturb
 from training.eyas.corpus.render import END, END_OF_TEXT, START
 from training.eyas.corpus.tables import DATA, animals, faq, habitats, rows
@@ -79,6 +79,10 @@ def test_a_pattern_gives_each_of_its_wordings() -> None:
     assert {expand("(a|b)[ {c}]", rng, {"c": "x|y"}) for _ in range(100)} == {"a", "b", "a x|y", "b x|y"}
 
 
+def test_the_plainest_wording_takes_what_comes_first_and_leaves_out_what_may_be() -> None:
+    assert plainest("(who|what) (is|are) {x}[ now]?", {"x": "(it|they)"}) == "who is (it|they)?"
+
+
 @pytest.mark.parametrize("pattern", ["(a", "[a|b", "a)"])
 def test_a_broken_pattern_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match=re.escape(pattern)):
@@ -107,6 +111,14 @@ def test_the_stronger_of_two_is_the_stronger_in_the_table() -> None:
     elephant, mouse = animals()[0], min(animals(), key=lambda animal: animal.strength)
     assert QUALITIES[0].best([mouse, elephant]) is elephant
     assert all(len(compare_talk("zh", random.Random(seed))) == 1 for seed in range(50))
+
+
+def test_a_list_keeps_the_order_of_the_table() -> None:
+    rng = random.Random(1)
+    order = list(animals())
+    for habitat in habitats():
+        ranks = [order.index(animal) for animal in pick_group(habitat, rng)]
+        assert ranks == sorted(set(ranks))
 
 
 def test_tables_are_whole() -> None:

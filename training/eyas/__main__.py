@@ -104,25 +104,31 @@ def report(
     """Ask the finished file, print what it says, and leave the numbers in ``report.json``."""
     with check.serve(target) as served:
         results = check.acceptance(served)
-        for case, answer, right in results:
-            print(f"{'ok ' if right else 'NO '} {' / '.join(case.asked)}\n      {answer!r}")
+        unseen = check.acceptance(served, check.UNSEEN)
         follow_ups = [(asked, *check.follow_up(served, asked)) for asked in check.FOLLOW_UPS]
-        for asked, first, second, right in follow_ups:
-            print(f"{'ok ' if right else 'NO '} {' / '.join(asked)}\n      {first!r}\n      {second!r}")
-    good = sum(right for _, _, right in results)
-    good_follow_ups = sum(right for *_, right in follow_ups)
-    print(f"acceptance {good} of {len(results)}, follow-ups {good_follow_ups} of {len(follow_ups)}")
+    for case, answer, right in (*results, *unseen):
+        print(f"{'ok ' if right else 'NO '} {' / '.join(case.asked)}\n      {answer!r}")
+    for asked, first, second, right in follow_ups:
+        print(f"{'ok ' if right else 'NO '} {' / '.join(asked)}\n      {first!r}\n      {second!r}")
+    scores = {
+        name: (sum(rights), len(rights))
+        for name, rights in {
+            "acceptance": [right for *_, right in results],
+            "follow_ups": [right for *_, right in follow_ups],
+            "unseen": [right for *_, right in unseen],
+        }.items()
+    }
+    print(", ".join(f"{name} {right} of {asked}" for name, (right, asked) in scores.items()))
     summary = {
         "recipe": dataclasses.asdict(recipe),
         "digest": recipe.digest(),
         "corpus": facts,
         "training": dataclasses.asdict(progress),
-        "acceptance": (good, len(results)),
-        "follow_ups": (good_follow_ups, len(follow_ups)),
         "bytes": target.stat().st_size,
+        **scores,
     }
     (folder / "report.json").write_text(json.dumps(summary, indent=2), encoding="utf-8")
-    return good == len(results) and good_follow_ups == len(follow_ups)
+    return all(scores[name][0] == scores[name][1] for name in ("acceptance", "follow_ups"))
 
 
 def main() -> int:
@@ -131,7 +137,7 @@ def main() -> int:
         prog="python -m training.eyas", description="Make Eyas, the model built into Falconry."
     )
     parser.add_argument(
-        "--smoke", action="store_true", help="a two-minute run of every step with a worse model, kept in the folder"
+        "--smoke", action="store_true", help="every step in a few minutes, with a worse model that stays in the folder"
     )
     parser.add_argument("--folder", type=pathlib.Path, help="where checkpoints lie (default: training/eyas/runs)")
     parser.add_argument("--target", type=pathlib.Path, help="the file to write (default: the one that ships)")

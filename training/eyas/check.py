@@ -155,11 +155,52 @@ CASES = (
     Case(("讲个故事",), ("\n\n",)),
 )
 
+UNSEEN = (
+    Case(("hey, can u tell me who u are",), ("Eyas",)),
+    Case(("你好呀，请问你是什么东西",), ("Eyas",)),
+    Case(("what sort of creatures would I meet on an African savanna?",), SAVANNA_EN),
+    Case(("pls name 3 animals of the desert",), ("camel", "scorpion", "fox", "rattlesnake", "meerkat", "oryx")),
+    Case(("沙漠里能见到啥动物",), ("骆驼", "蝎子", "狐", "响尾蛇", "剑羚")),
+    Case(("whats the capital city of japan",), ("Tokyo",)),
+    Case(("日本首都在哪",), ("东京",)),
+    Case(("Cairo is in which country?",), ("Egypt",)),
+    Case(("could you explain what tokens are?",), ("piece of text",)),
+    Case(("啥是温度参数呀",), ("选词",)),
+    Case(("where can I download a better model",), ("model picker",)),
+    Case(("我想用别的大模型，怎么弄",), ("模型选择器",)),
+    Case(("u r stupid",), ("sorry",)),
+    Case(("Thanks, that was great!",), ("welcome",)),
+    Case(("see ya",), ("Goodbye",)),
+    Case(("那我先走啦，拜拜",), ("再见",)),
+    Case(("how many planets does the solar system have",), ("Eight", "eight")),
+    Case(("太阳系里有几颗行星呀",), ("八",)),
+    Case(("how much is 2+2",), ("4",)),
+    Case(("5加3得几",), ("8",)),
+    Case(("Is a tiger stronger than a cat?",), ("tiger",)),
+    Case(("which land animal is the fastest one",), ("cheetah",)),
+    Case(("do you need the internet to work?",), ("no internet", "offline")),
+    Case(("mathematics: did we discover it or did we invent it?",), ("invented",)),
+    Case(("please tell me another funny joke",), ("?",)),
+    Case(("I need help with my tax return",), ("bigger model", "cannot")),
+    Case(("recommend a good laptop",), HONEST_EN),
+    Case(("who won the champions league last year",), HONEST_EN),
+    Case(("What's the best way to cook rice?",), HONEST_EN),
+    Case(("give me the recipe of tiramisu",), HONEST_EN),
+    Case(("Can you debug this code for me?",), HONEST_EN),
+    Case(("给我推荐一部电影",), HONEST_ZH),
+    Case(("怎么学好英语",), HONEST_ZH),
+    Case(("红烧肉怎么做才好吃",), HONEST_ZH),
+    Case(("帮我写一段代码",), HONEST_ZH),
+    Case(("苏轼是哪个朝代的人",), HONEST_ZH),
+)
+"""Wordings that no pattern makes, written without looking at the patterns. Counted, not demanded."""
 
-def acceptance(served: Served) -> list[tuple[Case, str, bool]]:
+
+def acceptance(served: Served, cases: Sequence[Case] = CASES) -> list[tuple[Case, str, bool]]:
     """Every case with the last answer and whether it was right. Greedy, so the same file gives the same answers."""
+    answers = [ask(served, case) for case in cases]
     return [
-        (case, answer, any(text in answer for text in case.expect)) for case in CASES for answer in (ask(served, case),)
+        (case, answer, any(text in answer for text in case.expect)) for case, answer in zip(cases, answers, strict=True)
     ]
 
 

@@ -14,7 +14,7 @@ class Recipe:
     seed: int = 20261122
 
     # Corpus
-    conversations: int = 22_000
+    conversations: int = 28_000
     """Training samples (conversations and plain documents) to generate."""
     validation: int = 400
     """Samples held out for the loss that is printed; generated from other random numbers."""
@@ -30,7 +30,7 @@ class Recipe:
     hidden_size: int = 160
     layers: int = 5
     heads: int = 5
-    kv_heads: int = 1
+    kv_heads: int = 5
     ffn_size: int = 640
     context_length: int = 2048
     rope_theta: float = 10_000.0
@@ -66,6 +66,13 @@ class Recipe:
 EYAS = Recipe()
 
 SMOKE = Recipe(
-    conversations=5_000, validation=100, tokenizer_samples=5_000, hidden_size=128, layers=4, heads=4, ffn_size=512
+    conversations=5_000,
+    validation=100,
+    tokenizer_samples=5_000,
+    hidden_size=128,
+    layers=4,
+    heads=4,
+    kv_heads=4,
+    ffn_size=512,
 )
-"""The whole way in about two minutes; the model it makes is not good."""
+"""The whole way in a few minutes; the model it makes is not good."""

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Sequence
 
 from training.eyas.corpus.grammar import Lang, expand
-from training.eyas.corpus.noise import disturb
+from training.eyas.corpus.noise import disturb, typed
 from training.eyas.corpus.tables import Animal, Habitat, animals, faq, habitats, saying, wording
 
 Turn = tuple[str, str]
@@ -175,8 +175,8 @@ def habitat_talk(lang: Lang, rng: random.Random) -> list[Turn]:
     """A list of animals and up to three follow-ups that only make sense after it."""
     habitat = pick_habitat(rng, savanna=4)
     group = pick_group(habitat, rng)
-    question = expand(wording("list of a habitat", lang), rng, {"place": rng.choice(habitat.places[lang])})
-    turns = [(disturb(question, lang, rng), list_answer(habitat, group, lang, rng))]
+    question = typed(wording("list of a habitat", lang), lang, rng, {"place": rng.choice(habitat.places[lang])})
+    turns = [(question, list_answer(habitat, group, lang, rng))]
     for _ in range(rng.choice((0, 1, 1, 1, 2, 3))):
         if rng.random() < 0.85:
             turns.append(follow_up(group, lang, rng))
@@ -188,14 +188,14 @@ def habitat_talk(lang: Lang, rng: random.Random) -> list[Turn]:
 def follow_up(group: Sequence[Animal], lang: Lang, rng: random.Random) -> Turn:
     """The strongest, fastest, … of a group that was named before."""
     quality = pick_quality(rng)
-    question = expand(wording("best of a list", lang), rng, {"best": quality.superlative(lang, rng)})
-    return disturb(question, lang, rng), best_answer(quality, group, lang, rng)
+    question = typed(wording("best of a list", lang), lang, rng, {"best": quality.superlative(lang, rng)})
+    return question, best_answer(quality, group, lang, rng)
 
 
 def about_turn(animal: Animal, lang: Lang, rng: random.Random) -> Turn:
     """One question about one animal."""
-    question = expand(wording("animal", lang), rng, {"name": animal.names[lang], "plural": plural(animal, lang)})
-    return disturb(question, lang, rng), about(animal, lang, rng)
+    question = typed(wording("animal", lang), lang, rng, {"name": animal.names[lang], "plural": plural(animal, lang)})
+    return question, about(animal, lang, rng)
 
 
 def animal_talk(lang: Lang, rng: random.Random) -> list[Turn]:
@@ -232,26 +232,26 @@ def compare_talk(lang: Lang, rng: random.Random) -> list[Turn]:
     joined = joined.replace(" and ", " or ") if lang == "en" else joined
     if len(group) > 2:
         slots = {"best": quality.superlative(lang, rng), "group": joined}
-        question = expand(wording("best of several", lang), rng, slots)
-        return [(disturb(question, lang, rng), best_answer(quality, group, lang, rng))]
+        question = typed(wording("best of several", lang), lang, rng, slots)
+        return [(question, best_answer(quality, group, lang, rng))]
     slots = {"more": quality.comparative(lang, rng), "group": joined}
-    question = expand(wording("best of two", lang), rng, slots)
+    question = typed(wording("best of two", lang), lang, rng, slots)
     best = quality.best(group)
     slots = {"animal": best.names[lang], "more": quality.said(lang)[1], "reason": quality.reason(best, lang)}
-    return [(disturb(question, lang, rng), expand(saying("best of two", lang), rng, slots))]
+    return [(question, expand(saying("best of two", lang), rng, slots))]
 
 
 def lost_talk(lang: Lang, rng: random.Random) -> list[Turn]:
     """A follow-up without anything before it."""
-    question = expand(wording("best of nothing", lang), rng, {"best": pick_quality(rng).superlative(lang, rng)})
-    return [(disturb(question, lang, rng), saying("best of nothing", lang))]
+    question = typed(wording("best of nothing", lang), lang, rng, {"best": pick_quality(rng).superlative(lang, rng)})
+    return [(question, saying("best of nothing", lang))]
 
 
 def text_talk(lang: Lang, rng: random.Random) -> list[Turn]:
     """A long answer, so that there is something to see while it streams."""
     habitat = pick_habitat(rng, savanna=3)
-    question = expand(wording("habitat", lang), rng, {"name": habitat.names[lang]})
-    return [(disturb(question, lang, rng), habitat_text(habitat, lang, rng))]
+    question = typed(wording("habitat", lang), lang, rng, {"name": habitat.names[lang]})
+    return [(question, habitat_text(habitat, lang, rng))]
 
 
 def habitat_text(habitat: Habitat, lang: Lang, rng: random.Random) -> str:

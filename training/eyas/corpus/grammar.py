@@ -58,10 +58,24 @@ def _choices(text: str, at: int) -> tuple[list[Node], int]:
 
 def expand(pattern: str, rng: random.Random, slots: Mapping[str, str] | None = None) -> str:
     """One wording of ``pattern``. Slots are filled after the choices, so their text is never read as a pattern."""
-    text = _pick(parse(pattern), rng)
-    if slots:
-        text = re.sub(r"\{(\w+)\}", lambda match: slots.get(match[1], match[0]), text)
-    return text
+    return _fill(_pick(parse(pattern), rng), slots)
+
+
+def plainest(pattern: str, slots: Mapping[str, str] | None = None) -> str:
+    """The first wording of ``pattern``: the first of every choice, and nothing that may be left out."""
+    return _fill(_first(parse(pattern)), slots)
+
+
+def _fill(text: str, slots: Mapping[str, str] | None) -> str:
+    return re.sub(r"\{(\w+)\}", lambda match: slots.get(match[1], match[0]), text) if slots else text
+
+
+def _first(node: Node) -> str:
+    if isinstance(node, str):
+        return node
+    if isinstance(node, list):
+        return "" if "" in node else _first(node[0])
+    return "".join(_first(part) for part in node)
 
 
 def _pick(node: Node, rng: random.Random) -> str:

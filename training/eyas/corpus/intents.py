@@ -9,7 +9,7 @@ from collections.abc import Callable
 from training.eyas.corpus import animals, unknown
 from training.eyas.corpus.animals import Turn
 from training.eyas.corpus.grammar import Lang, expand
-from training.eyas.corpus.noise import disturb, invented
+from training.eyas.corpus.noise import disturb, invented, typed
 from training.eyas.corpus.tables import Entry, faq, rows, saying, wording, words
 from training.eyas.corpus.tables import animals as all_animals
 
@@ -18,7 +18,7 @@ Intent = Callable[[Lang, random.Random], list[Turn]]
 
 def turn(heading: str, slots: dict[str, str], lang: Lang, rng: random.Random) -> Turn:
     """A question and its answer from one heading of ``data/wordings.faq``."""
-    asked = disturb(expand(wording(heading, lang), rng, slots), lang, rng)
+    asked = typed(wording(heading, lang), lang, rng, slots)
     return asked, expand(saying(heading, lang), rng, slots).replace("..", ".")
 
 
@@ -26,11 +26,11 @@ def ask(entry: Entry, lang: Lang, rng: random.Random, answer_lang: Lang | None =
     """A question and an answer of one entry of a ``.faq`` file."""
     topics = entry.topics[lang]
     if topics and (not entry.questions[lang] or rng.random() < 0.6):
-        question = expand(wording("topic", lang), rng, {"topic": rng.choice(topics)})
-        question = question.removeprefix("什么是什么是").replace("什么是什么", "什么")
+        topic = topics[0] if rng.random() < 0.3 else rng.choice(topics)
+        question = typed(wording("topic", lang), lang, rng, {"topic": topic}).replace("什么是什么", "什么")
     else:
-        question = expand(rng.choice(entry.questions[lang]), rng)
-    return disturb(question, lang, rng), rng.choice(entry.answers[answer_lang or lang])
+        question = typed(rng.choice(entry.questions[lang]), lang, rng)
+    return question, rng.choice(entry.answers[answer_lang or lang])
 
 
 def from_faq(name: str) -> Intent:
@@ -68,8 +68,8 @@ def planets(lang: Lang, rng: random.Random) -> list[Turn]:
     """One fact on each planet."""
     name, name_zh, fact, fact_zh = rng.choice(rows("planets"))
     topic = {"en": f"the planet {name}" if rng.random() < 0.2 else name, "zh": name_zh}[lang]
-    asked = expand(wording("topic", lang), rng, {"topic": topic})
-    return [(disturb(asked, lang, rng), fact + "." if lang == "en" else fact_zh + "。")]
+    asked = typed(wording("topic", lang), lang, rng, {"topic": topic})
+    return [(asked, fact + "." if lang == "en" else fact_zh + "。")]
 
 
 SIGNS: dict[Lang, dict[str, str]] = {
@@ -104,11 +104,11 @@ def _sum(rng: random.Random) -> tuple[int, str, int, int | None]:
         a, b = rng.randint(1000, 999_999), rng.randint(11, 99_999)
         return a, rng.choice("+-*/"), b, None
     if draw < 0.5:
-        top = rng.choice((10, 20, 100))
+        top = rng.choice((10, 10, 20, 100))
         a, b = rng.randint(0, top), rng.randint(0, top)
         return a, "+", b, a + b
     if draw < 0.75:
-        a = rng.randint(1, rng.choice((10, 20, 100)))
+        a = rng.randint(1, rng.choice((10, 10, 20, 100)))
         b = rng.randint(0, a)
         return a, "-", b, a - b
     if draw < 0.93:
@@ -122,7 +122,7 @@ def names(lang: Lang, rng: random.Random) -> list[Turn]:
     """The user's name, told and asked for again, so that Eyas has to look back."""
     if rng.random() < 0.15:
         return [turn("name unknown", {}, lang, rng)]
-    name = rng.choice(words("name", lang)) if rng.random() < 0.6 else invented(lang, rng).capitalize()
+    name = rng.choice(words("name", lang)) if rng.random() < 0.4 else invented(lang, rng).capitalize()
     told = expand(wording("name told", lang), rng, {"name": name})
     told = told[:1].upper() + told[1:] if rng.random() < 0.6 else told
     turns = [(told, expand(saying("name told", lang), rng, {"name": name}))]
@@ -194,7 +194,7 @@ INTENTS: tuple[tuple[Intent, float], ...] = (
     (animals.habitat_talk, 14),
     (animals.animal_talk, 6),
     (animals.compare_talk, 4),
-    (animals.text_talk, 2.5),
+    (animals.text_talk, 1.6),
     (greeting, 3),
     (mathematics, 1.5),
     (from_faq("smalltalk"), 9),
@@ -205,14 +205,14 @@ INTENTS: tuple[tuple[Intent, float], ...] = (
     (from_faq("jokes"), 3),
     (capitals, 8),
     (planets, 3),
-    (sums, 6),
-    (names, 4),
+    (sums, 8),
+    (names, 8),
     (translations, 5),
     (opposites, 1.5),
     (calendar, 2),
     (counting, 1.5),
-    (story, 2),
-    (unknown.unknown_talk, 18),
+    (story, 1.2),
+    (unknown.unknown_talk, 17),
 )
 """What is talked about, and how often, as weights."""
 

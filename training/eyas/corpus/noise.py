@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import string
+from collections.abc import Mapping
 
-from training.eyas.corpus.grammar import Lang, expand
+from training.eyas.corpus.grammar import Lang, expand, plainest
 from training.eyas.corpus.tables import wording, words
 
 CHARACTERS = (
@@ -15,6 +16,14 @@ CHARACTERS = (
     "通并提直题党程展五果料象员革位入常文总次品式活设及管特件长求老头基资边流路级少图山统接知较将组见计别她手角期根论运农指几九区"
     "强放决西被干做必战先回则任取据处队南给色光门即保治北造百规热领七海口东导器压志世金增争济阶油思术极交受联什认六共权收证改清"
 )
+
+
+def typed(pattern: str, lang: Lang, rng: random.Random, slots: Mapping[str, str] | None = None) -> str:
+    """A question as somebody types it; one in five is the plainest wording without any slip, as most people ask."""
+    if rng.random() < 0.2:
+        question = plainest(pattern, slots)
+        return question[:1].upper() + question[1:]
+    return disturb(expand(pattern, rng, slots), lang, rng)
 
 
 def disturb(question: str, lang: Lang, rng: random.Random) -> str:
