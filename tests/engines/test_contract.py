@@ -192,8 +192,9 @@ async def test_continues_an_assistant_message_where_it_says_so(case: Case) -> No
     await case.engine.context_length()
     if case.engine.can_continue:
         whole = await text_of(case.engine, ENGLISH)
-        rest = await text_of(case.engine, [*ENGLISH, Message("assistant", whole[:12])])
-        assert not rest.startswith(whole[:12])
+        half = whole[: len(whole) // 2].rstrip()
+        rest = await text_of(case.engine, [*ENGLISH, Message("assistant", half)])
+        assert not rest.startswith(half[:12])
         assert rest.strip()
 
 

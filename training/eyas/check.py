@@ -193,7 +193,7 @@ UNSEEN = (
     Case(("帮我写一段代码",), HONEST_ZH),
     Case(("苏轼是哪个朝代的人",), HONEST_ZH),
 )
-"""Wordings that no pattern makes, written without looking at the patterns. Counted, not demanded."""
+"""Wordings that occur nowhere in the corpus, though by the author of its patterns. Counted, not demanded."""
 
 
 def acceptance(served: Served, cases: Sequence[Case] = CASES) -> list[tuple[Case, str, bool]]:

@@ -134,7 +134,7 @@ async function send(text = composer.value) {
     const { message, reply } = await post(`/api/conversations/${id}/replies`, { content: text, parent_id: open.head, ...options.request() });
     composer.value = "";
     if (open.id !== id) return;
-    log.put(fresh(message));
+    if (!log.get(message.id)) log.put(fresh(message));
     begin(reply);
     log.toBottom();
     live ??= new Live(id, handle, connection);
@@ -146,7 +146,9 @@ async function send(text = composer.value) {
 
 function begin(reply) {
   open.head = reply.id;
-  log.put(fresh(reply));
+  const known = log.get(reply.id); // a quick reply's events may have come before the answer to our request
+  if (known && known.message.status !== "running") return;
+  if (!known) log.put(fresh(reply));
   setRunning(reply.id);
 }
 
@@ -163,7 +165,7 @@ const actions = {
     busy = true;
     await attempt(async () => {
       const { reply } = await post(`/api/replies/${id}/regenerate`, options.request());
-      log.cutAfter(reply.parent_id);
+      if (!log.get(reply.id)) log.cutAfter(reply.parent_id);
       begin(reply);
       log.toBottom();
     });
