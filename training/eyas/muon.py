@@ -1,8 +1,8 @@
 """Muon: momentum whose matrices are made orthogonal before they are applied (K. Jordan and others, 2024).
 
-``torch.optim.Muon`` does the same, but always in bfloat16. A CPU without instructions for that emulates it: for a model
-of 1.2 M parameters and 3,072 tokens its step took 1.2 s, as long as the whole forward and backward pass (two busy cores).
-Here it is float32, with matrices of one shape stacked: about a quarter of that pass.
+``torch.optim.Muon`` does the same, but always in bfloat16. A CPU without instructions for that emulates it: for a
+model of 1.2 M parameters and 3,072 tokens its step took 1.2 s, as long as the whole forward and backward pass (two busy
+cores). Here it is float32, with matrices of one shape stacked: about a quarter of that pass.
 """
 
 from __future__ import annotations
