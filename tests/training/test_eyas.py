@@ -54,7 +54,17 @@ def test_it_knows_the_savanna_in_chinese(served: check.Served) -> None:
     assert any(animal in ask(served, "稀树草原上有哪些动物？") for animal in check.SAVANNA_ZH)
 
 
-@pytest.mark.parametrize("question", ["How do I fix my bicycle brakes?", "Who is Margaret Hamilton?"])
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How do I fix my bicycle brakes?",
+        "Who is Margaret Hamilton?",
+        pytest.param(
+            "Write a python function that sorts a list",
+            marks=pytest.mark.xfail(reason="known gap of this version: it invents something about an animal"),
+        ),
+    ],
+)
 def test_it_says_what_it_does_not_know(served: check.Served, question: str) -> None:
     assert HONEST["en"] in ask(served, question)
 
