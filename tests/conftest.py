@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,3 @@ async def serve(services: Services) -> AsyncGenerator[LiveServer, None]:
 async def server(services: Services) -> AsyncGenerator[LiveServer, None]:
     async with serve(services) as live:
         yield live
-
-
-Open = Callable[[Settings], AbstractAsyncContextManager[Services]]

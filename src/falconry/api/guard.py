@@ -49,7 +49,6 @@ SECURITY_HEADERS = (
 )
 _OURS = frozenset(name for name, _ in SECURITY_HEADERS)
 _HOST = re.compile(rb"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:(?P<port>[0-9]{1,5}))?")
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 

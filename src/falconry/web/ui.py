@@ -111,16 +111,7 @@ def _options(texts: gr.I18n, page: Any) -> None:
     defaults = SamplingParams()
     system = gr.Textbox(elem_id="option-system", label=texts("system"), lines=2, max_lines=6, interactive=True)
     with gr.Row():
-        temperature = gr.Slider(
-            0,
-            2,
-            defaults.temperature,
-            step=0.1,
-            elem_id="option-temperature",
-            label=texts("temperature"),
-            info=texts("temperature_info"),
-            interactive=True,
-        )
+        temperature = _temperature(texts, elem_id="option-temperature")
         max_tokens = gr.Slider(
             1,
             LONGEST_REPLY,
@@ -163,6 +154,19 @@ def _options(texts: gr.I18n, page: Any) -> None:
     )
 
 
+def _temperature(texts: gr.I18n, *, elem_id: str) -> gr.Slider:
+    return gr.Slider(
+        0,
+        2,
+        SamplingParams().temperature,
+        step=0.1,
+        elem_id=elem_id,
+        label=texts("temperature"),
+        info=texts("temperature_info"),
+        interactive=True,
+    )
+
+
 def _completion_page(texts: gr.I18n) -> None:
     page = gr.context.Context.root_block
     gr.Navbar(visible=False)
@@ -192,16 +196,7 @@ def _completion_page(texts: gr.I18n) -> None:
                     interactive=True,
                 )
                 with gr.Accordion(texts("advanced_options"), open=False, elem_id="completion-options"):
-                    temperature = gr.Slider(
-                        0,
-                        2,
-                        SamplingParams().temperature,
-                        step=0.1,
-                        elem_id="completion-temperature",
-                        label=texts("temperature"),
-                        info=texts("temperature_info"),
-                        interactive=True,
-                    )
+                    temperature = _temperature(texts, elem_id="completion-temperature")
                 with gr.Row(elem_id="completion-buttons"):
                     gr.Button(texts("stop"), elem_id="completion-stop", size="sm", min_width=40)
                     gr.Button(texts("submit"), elem_id="completion-submit", variant="primary", size="sm", min_width=40)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-NAME = "eyas"
-
 
 def path() -> Path:
     """The model's GGUF file."""
