@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -17,6 +18,11 @@ import uvicorn
 from falconry.app import create_app
 from falconry.services import Services, open_services
 from falconry.settings import Settings
+
+
+def pytest_configure() -> None:
+    """Started in the background of a script, the tests and all their children would be deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
