@@ -1,28 +1,54 @@
-"""The whole application: the guard outside, the programs' routes, the live view, and Gradio's pages last, at /."""
+"""The whole application: the gate outside, the programs' routes, the live view, and Gradio's pages last, at /.
+
+The layers of a request, from outside: its log line and id, the guard (may it knock like this), its body, the gate (who
+is it, and is this route theirs), the framework.
+"""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
-from falconry import __version__
+from falconry import __version__, request_id
 from falconry.api.complete import complete_router
 from falconry.api.conversations import conversations_router, replies_router
 from falconry.api.errors import install_error_handlers
-from falconry.api.guard import Guard
 from falconry.api.health import health_router
+from falconry.gate.body import BodyLimit
+from falconry.gate.gate import Gate
+from falconry.gate.guard import Guard
+from falconry.gate.request_log import RequestLog
+from falconry.gate.route_table import Entry, RouteTable, read_routes
 from falconry.services import Services, open_services
-from falconry.settings import Settings
+from falconry.settings import LOOPBACK, Settings
 
 GRACE = 15  # seconds that open streams have to end after SIGTERM
 
 
 def create_app(services: Services) -> FastAPI:
-    """Build the app around open services; whoever opened them closes them."""
+    """Build the app around open services; whoever opened them closes them.
+
+    Raises RuntimeError where a route does not say who may use it.
+    """
+    app, table = build_routes(services)
+    settings = services.settings
+    # The last one added is the outermost.
+    app.add_middleware(Gate, people=services.people, table=table, local=settings.host in LOOPBACK)
+    app.add_middleware(CORSMiddleware, **_cross_origin(settings))
+    app.add_middleware(BodyLimit, most=settings.max_body_mib * 2**20)
+    app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts, allowed_origins=settings.allowed_origins)
+    app.add_middleware(RequestLog)
+    return app
+
+
+def build_routes(services: Services) -> tuple[FastAPI, RouteTable]:
+    """The application without what stands in front of it, and the table of its routes."""
     app = FastAPI(title="Falconry", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     install_error_handlers(app)
     for router in (
@@ -32,12 +58,26 @@ def create_app(services: Services) -> FastAPI:
         complete_router(services),
     ):
         app.include_router(router)
+    pages: list[Entry] = []
     if services.settings.pages:
         from falconry.web.mount import mount  # Gradio's import takes 3 s, and nothing else here needs it
 
-        mount(app, services)
-    app.add_middleware(Guard, allowed_hosts=services.settings.allowed_hosts)
-    return app
+        pages = mount(app, services)
+    return app, read_routes(app, pages)
+
+
+def _cross_origin(settings: Settings) -> dict[str, Any]:
+    """For pages of the origins that the settings name, on the programs' routes; the guard refuses all others.
+
+    Without a policy of ours Gradio reflects any origin, with credentials. No cookie crosses origins.
+    """
+    return {
+        "allow_origins": settings.allowed_origins,
+        "allow_methods": ["GET", "POST"],
+        "allow_headers": ["*"],
+        "expose_headers": [request_id.HEADER, "Retry-After"],
+        "max_age": 3600,
+    }
 
 
 class _Server(uvicorn.Server):

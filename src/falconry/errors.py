@@ -2,6 +2,8 @@
 
     FalconryError                      500
       InvalidRequest                   400  the request cannot be understood or is out of range
+        NotSupported                        the chosen model or its server cannot do this
+      NotAuthenticated                 401  nobody knows who asks
       NotAllowed                       403
       NotFound                         404
         ModelNotFound
@@ -9,6 +11,7 @@
         ReplyNotFound
       StaleConversation                409  the conversation went on elsewhere; reload
       StorageError                     503  the database cannot be read or written
+      TooManyRequests                  429  this user or key has used up what it may have; try again later
       EngineError                      502  the engine or endpoint answered with an error
         ContextWindowExceeded          400  the prompt can never fit
         EngineOverloaded               429  busy; try again later
@@ -50,6 +53,24 @@ class InvalidRequest(FalconryError):
     default_code = "invalid_request"
 
 
+class NotSupported(InvalidRequest):
+    """What was asked for is right, but not of this model. `feature` is the word of the protocols for it."""
+
+    default_code = "not_supported"
+
+    def __init__(self, feature: str, message: str | None = None) -> None:
+        super().__init__(
+            message or f"The chosen model, or the server that runs it, does not support {feature}. Leave it out, or "
+            "choose another model.",
+            feature=feature,
+        )
+
+
+class NotAuthenticated(FalconryError):
+    status = 401
+    default_code = "not_authenticated"
+
+
 class NotAllowed(FalconryError):
     status = 403
     default_code = "not_allowed"
@@ -80,6 +101,19 @@ class StaleConversation(FalconryError):
 class StorageError(FalconryError):
     status = 503
     default_code = "storage_error"
+
+
+class TooManyRequests(FalconryError):
+    """A limit of ours was reached. `retry_after` is in seconds."""
+
+    status = 429
+    default_code = "too_many_requests"
+
+    def __init__(
+        self, message: str, *, code: str | None = None, retry_after: float, **details: str | int | float
+    ) -> None:
+        super().__init__(message, code=code, **details)
+        self.retry_after = retry_after
 
 
 class EngineError(FalconryError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-Role: TypeAlias = Literal["system", "user", "assistant"]
+Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 FinishReason: TypeAlias = Literal["stop", "length"]
 # running: a job writes it. complete: it has a finish reason. stopped: a person stopped it.
 # interrupted: engine or server died; the text so far is kept. failed: an error before or during the text.
@@ -23,16 +23,50 @@ DEFAULT_SYSTEM_MESSAGE = (
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A function that the model wants to have called. `arguments` is JSON text, whole or (in a delta) a piece of it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """One message as an engine reads it."""
+    """One message as an engine reads it.
+
+    `tool_calls` stand in a message of the assistant, `tool_call_id` in the answer to one (role "tool").
+    """
 
     role: Role
     content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
 
 
-# A string goes to the model raw; messages go through the model's own chat template. When the last message is the
-# assistant's, the model continues it.
-Prompt: TypeAlias = str | Sequence[Message]
+@dataclass(frozen=True, slots=True)
+class TokenPrompt:
+    """A raw prompt that is tokenized already, by this model's own vocabulary."""
+
+    ids: tuple[int, ...]
+
+
+# A string or tokens go to the model raw; messages go through the model's own chat template. When the last message is
+# the assistant's, the model continues it.
+Prompt: TypeAlias = str | TokenPrompt | Sequence[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """What shape the reply must have.
+
+    Attributes:
+        kind: "json_object" (any JSON object), "json_schema" or "regex".
+        text: the schema as JSON text, or the regular expression; "" for any JSON object.
+    """
+
+    kind: Literal["json_object", "json_schema", "regex"]
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +77,11 @@ class SamplingParams:
         max_tokens: new tokens at most, 1 or more; None for as many as the context holds.
         temperature: 0 (always the likeliest token) to 2.
         top_p, top_k, min_p: nucleus, k-best and minimum-probability cut.
+        typical_p: locally typical sampling (https://arxiv.org/abs/2202.00666).
         repetition_penalty: 1.0 is none; tokens already seen are divided by it.
+        presence_penalty, frequency_penalty: taken off the logit of a token that was seen, once or each time; 0 is none.
+        logit_bias: pairs of a token's id and what is added to its logit, -100 to 100.
+        grammar: the shape that the reply must have; None for any.
         stop: the reply ends before any of these texts; empty ones are ignored.
         seed: the same seed repeats a sampled answer.
     """
@@ -53,9 +91,14 @@ class SamplingParams:
     top_p: float | None = None
     top_k: int | None = None
     min_p: float | None = None
+    typical_p: float | None = None
     repetition_penalty: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    logit_bias: tuple[tuple[int, float], ...] = ()
     stop: tuple[str, ...] = ()
     seed: int | None = None
+    grammar: Grammar | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stop", tuple(dict.fromkeys(text for text in self.stop if text)))
@@ -64,7 +107,14 @@ class SamplingParams:
         _check("top_p", self.top_p, 0.0, 1.0)
         _check("top_k", self.top_k, 0, 1_000_000)
         _check("min_p", self.min_p, 0.0, 1.0)
+        _check("typical_p", self.typical_p, 0.0, 1.0)
         _check("repetition_penalty", self.repetition_penalty, 0.01, 10.0)
+        _check("presence_penalty", self.presence_penalty, -2.0, 2.0)
+        _check("frequency_penalty", self.frequency_penalty, -2.0, 2.0)
+        if len(self.logit_bias) > 1024:
+            raise ValueError("logit_bias takes at most 1024 tokens")
+        for _, bias in self.logit_bias:
+            _check("logit_bias", bias, -100.0, 100.0)
         _check("seed", self.seed, 0, 2**32 - 2)
         if len(self.stop) > 16 or any(len(text) > 256 for text in self.stop):
             raise ValueError("stop takes at most 16 texts of at most 256 characters each")
@@ -73,6 +123,66 @@ class SamplingParams:
 def _check(name: str, value: float | None, low: float, high: float) -> None:
     if value is not None and not (math.isfinite(value) and low <= value <= high):
         raise ValueError(f"{name} must be between {low} and {high}, not {value}")
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function that the model may call. `parameters` is the JSON schema of its arguments, as JSON text."""
+
+    name: str
+    description: str = ""
+    parameters: str = '{"type": "object", "properties": {}}'
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What a program may want of a generation beside its text.
+
+    Attributes:
+        tools: functions that the model may call.
+        tool_choice: "auto", "required", or the name of the one function that must be called; "none" is an empty `tools`.
+        top_logprobs: give every token with its logprob and so many alternatives, 0 to 20; None for text alone.
+        prompt_logprobs: give the prompt's tokens with their logprobs, too, in the first delta.
+    """
+
+    tools: tuple[Tool, ...] = ()
+    tool_choice: str = "auto"
+    top_logprobs: int | None = None
+    prompt_logprobs: bool = False
+
+
+NO_EXTRAS = Extras()
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token as the engine reports it.
+
+    Attributes:
+        id: in the model's vocabulary; -1 where the backend does not tell.
+        text: with U+FFFD for bytes that are no UTF-8 by themselves; for special tokens their name, `<|endoftext|>`.
+        raw: the bytes it stands for in the reply; none for special tokens.
+        logprob: natural logarithm of its probability before sampling params changed it; None for a prompt's first.
+        special: a control token, which is no part of the text.
+        top: the likeliest tokens at its place, likeliest first.
+    """
+
+    id: int
+    text: str
+    raw: bytes = b""
+    logprob: float | None = None
+    special: bool = False
+    top: tuple[Token, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A piece of the tool call number `index`. The first piece carries id and name, the following ones arguments."""
+
+    index: int
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +196,23 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """One step of a generation. The last one, and only it, carries a finish reason."""
+    """One step of a generation. The last one, and only it, carries a finish reason.
+
+    Attributes:
+        tokens: with `Extras.top_logprobs`, the tokens that spell `text`; in the last delta also those that spell the
+            stop sequence, and a final special token.
+        prompt_tokens: with `Extras.prompt_logprobs`, all tokens of the prompt; in the first delta only.
+        stop_sequence: which one of `SamplingParams.stop` ended the reply; None where the model ended it.
+    """
 
     text: str = ""
     thinking: str = ""
     finish_reason: FinishReason | None = None
     usage: Usage | None = None
+    tool_calls: tuple[ToolCallDelta, ...] = ()
+    tokens: tuple[Token, ...] = ()
+    prompt_tokens: tuple[Token, ...] = ()
+    stop_sequence: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,11 @@ class Settings(BaseSettings):
         description="Further names, each `host` or `host:port`, under which browsers may reach Falconry. In a "
         "variable separated by commas.",
     )
+    allowed_origins: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Origins, each like `https://app.example.org`, whose pages may use the programs' routes. In a "
+        "variable separated by commas.",
+    )
     open_browser: bool = Field(True, description="Open the page in a browser where there is one.")
     pages: bool = Field(
         True, description="Serve the pages. Without them Falconry answers programs only, and starts 3 s faster."
@@ -127,6 +132,11 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("HF_API_FALCOM_BASE", "HF_API_FALCON_BASE", "hf_api_base"),
         description="URL of the lesson's text-generation-inference endpoint; it then appears by itself.",
     )
+    strict_models: bool = Field(
+        False,
+        description="Refuse programs that ask for a model by a name that is not configured; otherwise they get the "
+        "default model.",
+    )
     canned: bool = Field(False, description="Offer the bot without a model, which picks one of three preset replies.")
     canned_rate: float = Field(50.0, gt=0, description="Tokens per second of the bot without a model.")
     canned_delay: float = Field(0.0, ge=0, description="Seconds before its first token.")
@@ -149,14 +159,18 @@ class Settings(BaseSettings):
     )
     slots: int = Field(2, ge=1, le=64, description="Replies that a local model writes at the same time.")
     prompt_cache_mib: int = Field(256, ge=0, description="Memory for the prompts of other conversations, in MiB.")
+    queue_size: int = Field(
+        256, ge=1, le=100_000, description="Requests that may wait for one local model; further ones are told to wait."
+    )
     loaded_models: int = Field(2, ge=1, le=64, description="Local models in memory at the same time.")
 
     # Limits
+    max_body_mib: int = Field(16, ge=1, le=1024, description="Largest request that is read, in MiB.")
     engine_timeout: float = Field(120.0, gt=0, description="Seconds of silence after which an endpoint counts as dead.")
     reply_timeout: float = Field(600.0, gt=0, description="Seconds after which a reply that nobody watches ends.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("warning", description="What the log tells.")
 
-    @field_validator("allowed_hosts", "models", mode="before")
+    @field_validator("allowed_hosts", "allowed_origins", "models", mode="before")
     @classmethod
     def _split(cls, value: object, info: ValidationInfo) -> object:
         """A list in an environment variable or in .env is text; JSON is understood as well."""

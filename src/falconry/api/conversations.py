@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -9,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response
 
-from falconry.api.errors import language_of
+from falconry.access.person import Person
 from falconry.api.schemas import (
     ContextQuestion,
     Id,
@@ -19,9 +20,13 @@ from falconry.api.schemas import (
     conversation_json,
     message_json,
 )
+from falconry.api.strict import StrictRoute
+from falconry.chat.chat import Chat
 from falconry.event_stream import SILENCE, EventStream
+from falconry.gate.identity import Asker, language_of
+from falconry.gate.marks import user
 from falconry.i18n import Language, error_text
-from falconry.messages import StoredMessage
+from falconry.messages import Conversation, StoredMessage
 from falconry.protocols.sse import comment, encode_json
 from falconry.services import Services
 
@@ -30,36 +35,46 @@ Json = dict[str, Any]
 
 def conversations_router(services: Services) -> APIRouter:
     """Routes under /api for conversations, replies and models."""
-    router = APIRouter(prefix="/api")
-    chat = services.chat
+    router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["conversations"])
+
+    def mine(asker: Person) -> Chat:
+        return services.chat.of(asker.id)
 
     @router.get("/models")
+    @user("conversations")
     async def models() -> Json:
         return {"models": [{**asdict(model), "supports": sorted(model.supports)} for model in services.pool.models()]}
 
     @router.get("/conversations")
-    async def conversations(limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> Json:
-        return {"conversations": [_listed(services, c) for c in await chat.conversations(limit)]}
+    @user("conversations")
+    async def conversations(asker: Asker, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> Json:
+        chat = mine(asker)
+        return {"conversations": [_listed(chat, c) for c in await chat.conversations(limit)]}
 
     @router.post("/conversations", status_code=201)
-    async def create(body: NewConversation | None = None) -> Json:
-        return conversation_json(await chat.create_conversation(body.title if body else ""))
+    @user("conversations")
+    async def create(asker: Asker, body: NewConversation | None = None) -> Json:
+        return conversation_json(await mine(asker).create_conversation(body.title if body else ""))
 
     @router.get("/conversations/{conversation_id}")
+    @user("conversations")
     async def conversation(
-        conversation_id: Id, before: Id | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 200
+        asker: Asker, conversation_id: Id, before: Id | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 200
     ) -> Json:
+        chat = mine(asker)
         found = await chat.conversation(conversation_id)
         messages = await chat.messages(conversation_id, before=before, limit=limit)
-        return {**_listed(services, found), "messages": [message_json(message) for message in messages]}
+        return {**_listed(chat, found), "messages": [message_json(message) for message in messages]}
 
     @router.delete("/conversations/{conversation_id}", status_code=204)
-    async def delete(conversation_id: Id) -> None:
-        await chat.delete_conversation(conversation_id)
+    @user("conversations")
+    async def delete(asker: Asker, conversation_id: Id) -> None:
+        await mine(asker).delete_conversation(conversation_id)
 
     @router.post("/conversations/{conversation_id}/replies", status_code=201)
-    async def ask(conversation_id: Id, body: NewTurn) -> Json:
-        message, reply = await chat.ask(
+    @user("conversations")
+    async def ask(asker: Asker, conversation_id: Id, body: NewTurn) -> Json:
+        message, reply = await mine(asker).ask(
             conversation_id,
             body.content,
             parent_id=body.parent_id,
@@ -70,8 +85,9 @@ def conversations_router(services: Services) -> APIRouter:
         return {"message": message_json(message), "reply": message_json(reply)}
 
     @router.post("/conversations/{conversation_id}/context")
-    async def context(conversation_id: Id, body: ContextQuestion) -> Json:
-        use = await chat.context(
+    @user("conversations")
+    async def context(asker: Asker, conversation_id: Id, body: ContextQuestion) -> Json:
+        use = await mine(asker).context(
             conversation_id,
             draft=body.draft,
             model=body.model,
@@ -85,45 +101,55 @@ def conversations_router(services: Services) -> APIRouter:
 
 def replies_router(services: Services) -> APIRouter:
     """Routes under /api/replies: watch, stop, regenerate, continue, and what the model saw."""
-    router = APIRouter(prefix="/api/replies")
-    chat = services.chat
+    router = APIRouter(prefix="/api/replies", route_class=StrictRoute, tags=["replies"])
+
+    def mine(asker: Person) -> Chat:
+        return services.chat.of(asker.id)
 
     @router.get("/{reply_id}")
-    async def reply(reply_id: Id) -> Json:
-        return message_json(await chat.message(reply_id))
+    @user("conversations")
+    async def reply(asker: Asker, reply_id: Id) -> Json:
+        return message_json(await mine(asker).message(reply_id))
 
     @router.get("/{reply_id}/events")
+    @user("conversations")
     async def events(
-        request: Request, reply_id: Id, last_event_id: Annotated[str | None, Header(max_length=20)] = None
+        request: Request, asker: Asker, reply_id: Id, last_event_id: Annotated[str | None, Header(max_length=20)] = None
     ) -> Response:
         """The reply as it is written: `delta` events, then `done` with the message.
 
         An event's id is the number of characters of text (and of thinking) sent so far; a client that comes back
         with `Last-Event-ID` gets the rest, without gap or repetition.
         """
+        chat = mine(asker)
         message = await chat.message(reply_id)
-        return EventStream(_reply_events(services, message, _offsets(last_event_id), language_of(request)))
+        sent = _offsets(last_event_id)
+        return EventStream(_reply_events(chat, services.stopping, message, sent, language_of(request)))
 
     @router.post("/{reply_id}/stop")
-    async def stop(reply_id: Id) -> Json:
-        return message_json(await chat.stop(reply_id))
+    @user("conversations")
+    async def stop(asker: Asker, reply_id: Id) -> Json:
+        return message_json(await mine(asker).stop(reply_id))
 
     @router.post("/{reply_id}/regenerate", status_code=201)
-    async def regenerate(reply_id: Id, body: TurnOptions | None = None) -> Json:
+    @user("conversations")
+    async def regenerate(asker: Asker, reply_id: Id, body: TurnOptions | None = None) -> Json:
         options = body or TurnOptions()
-        answer = await chat.regenerate(
+        answer = await mine(asker).regenerate(
             reply_id, model=options.model, params=options.params.to_sampling(), system=options.system
         )
         return {"reply": message_json(answer)}
 
     @router.post("/{reply_id}/continue")
-    async def resume(reply_id: Id) -> Json:
-        return {"reply": message_json(await chat.resume(reply_id))}
+    @user("conversations")
+    async def resume(asker: Asker, reply_id: Id) -> Json:
+        return {"reply": message_json(await mine(asker).resume(reply_id))}
 
     @router.get("/{reply_id}/prompt")
-    async def prompt(reply_id: Id) -> Json:
+    @user("conversations")
+    async def prompt(asker: Asker, reply_id: Id) -> Json:
         """What the model saw: the exact prompt, its messages and tokens, and how much was left out."""
-        seen = await chat.prompt(reply_id)
+        seen = await mine(asker).prompt(reply_id)
         return {
             **asdict(seen.context),
             "exact": seen.context.error == 0.0,
@@ -134,8 +160,8 @@ def replies_router(services: Services) -> APIRouter:
     return router
 
 
-def _listed(services: Services, conversation: Any) -> Json:
-    running = services.chat.running(conversation.id)
+def _listed(chat: Chat, conversation: Conversation) -> Json:
+    running = chat.running(conversation.id)
     return conversation_json(conversation, running=running.id if running else None)
 
 
@@ -145,15 +171,15 @@ def _offsets(last_event_id: str | None) -> tuple[int, int]:
 
 
 async def _reply_events(
-    services: Services, message: StoredMessage, sent: tuple[int, int], language: Language
+    chat: Chat, stopping: asyncio.Event, message: StoredMessage, sent: tuple[int, int], language: Language
 ) -> AsyncGenerator[bytes, None]:
     text_sent, thinking_sent = sent
     yield comment("falconry")
-    with services.chat.watch(message.conversation_id) as watcher:
-        reply = services.chat.find(message.id)
-        while not services.stopping.is_set():
+    with chat.watch(message.conversation_id) as watcher:
+        reply = chat.find(message.id)
+        while not stopping.is_set():
             if reply is None or reply.status != "running":
-                message = reply.message if reply else await services.chat.message(message.id)
+                message = reply.message if reply else await chat.message(message.id)
                 text, thinking = message.content, message.thinking
             else:
                 text, thinking = reply.text, reply.thinking

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 
 from falconry import __version__
 from falconry.errors import FalconryError
+from falconry.gate.marks import public
 from falconry.services import Services
 
 
@@ -17,10 +18,12 @@ def health_router(services: Services) -> APIRouter:
     router = APIRouter()
 
     @router.get("/health")
+    @public
     async def health() -> dict[str, Any]:
         return {"status": "ok", "version": __version__}
 
     @router.get("/ready")
+    @public
     async def ready() -> JSONResponse:
         try:
             await services.chat.conversations(limit=1)

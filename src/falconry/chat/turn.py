@@ -46,6 +46,7 @@ class TurnRequest:
         last_id: the message that the prompt ends with: the question, or the partial reply to be continued.
         before: what the previous reply of the branch sent, and its model; None for the first.
         model: its name, resolved.
+        owner: id of the person who asked.
     """
 
     last_id: str
@@ -53,6 +54,7 @@ class TurnRequest:
     model: str
     params: SamplingParams
     system: str
+    owner: str = ""
 
 
 class Turn:
@@ -169,7 +171,10 @@ class Turn:
         if prompter.plain:
             params = replace(params, stop=(*params.stop, *PLAIN_STOP))
         add = _joiner(self._text)
-        async with aclosing(engine.generate(prompter.prompt(fitted.messages), params)) as deltas:
+        work = self._pool.generate(
+            self._request.model, prompter.prompt(fitted.messages), params, owner=self._request.owner
+        )
+        async with aclosing(work) as deltas:
             async for delta in deltas:
                 self._text += add(delta.text)
                 self._thinking += delta.thinking

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import fields
 from typing import ClassVar
 
-from falconry.messages import Delta, Message, Prompt, SamplingParams, TokenCount
+from falconry.errors import NotSupported
+from falconry.messages import NO_EXTRAS, Delta, Extras, Message, Prompt, SamplingParams, Token, TokenCount, TokenPrompt
 
-ALL_SAMPLING = frozenset({"max_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "stop", "seed"})
+ALL_SAMPLING = frozenset(field.name for field in fields(SamplingParams))
+ALL_EXTRAS = frozenset({"tools", "top_logprobs", "prompt_logprobs"})
 
 
 class Engine(ABC):
@@ -22,15 +25,21 @@ class Engine(ABC):
         kind: "llama_cpp", "openai", "tgi" or "canned".
         can_continue: a last message of the assistant is continued, not answered.
         supports: names of the sampling params that reach the model; the page shows the others as unsupported.
+        extras: names of the fields of `Extras` that it can give.
+        parallel: replies that it writes at the same time; None where it has no limit of its own.
     """
 
     kind: ClassVar[str]
     can_continue: bool = False
     supports: frozenset[str] = ALL_SAMPLING
+    extras: frozenset[str] = frozenset()
+    parallel: int | None = None
 
     @abstractmethod
-    def generate(self, prompt: Prompt, params: SamplingParams) -> AsyncGenerator[Delta, None]:
-        """Generate from a raw string, or from messages through the model's own chat template.
+    def generate(
+        self, prompt: Prompt, params: SamplingParams, extras: Extras = NO_EXTRAS
+    ) -> AsyncGenerator[Delta, None]:
+        """Generate from a raw string or tokens, or from messages through the model's own chat template.
 
         Use it under `contextlib.aclosing`: closing the generator stops the work and frees the slot (≤ 1 s while
         decoding, ≤ 2 s while the prompt is read). Texts of `params.stop` never show up in the deltas, not even in
@@ -40,6 +49,7 @@ class Engine(ABC):
             ContextWindowExceeded: prompt longer than the context window.
             EngineUnavailable, EngineOverloaded: nothing was generated; trying again later may help.
             EngineInterrupted: the stream broke before its finish reason; what was yielded stands.
+            NotSupported: extras, or a grammar, that this backend cannot give.
             EngineError: anything else the backend complains about.
         """
 
@@ -58,6 +68,23 @@ class Engine(ABC):
     async def render(self, messages: Sequence[Message]) -> str | None:
         """The exact prompt that the chat template makes of messages; None where the backend does not tell."""
         return None
+
+    async def tokenize(self, text: str, *, special: bool = True) -> list[Token]:
+        """The tokens of a text, without logprobs. `special`: with those that the model puts around a raw prompt, and
+        names of special tokens in the text count as such. Raises NotSupported where the backend does not tell."""
+        raise NotSupported("tokenize")
+
+    async def detokenize(self, ids: Sequence[int]) -> str:
+        """The text of tokens. Raises NotSupported where the backend does not tell."""
+        raise NotSupported("detokenize")
+
+    async def has_native_tools(self) -> bool:
+        """Whether the model's own chat template knows tools, so that `extras.tools` reach it as it was trained."""
+        return False
+
+    async def embed(self, texts: Sequence[str | TokenPrompt]) -> tuple[list[list[float]], int]:
+        """A vector for each text, of length 1, and the number of tokens read. Raises NotSupported."""
+        raise NotSupported("embeddings")
 
     async def aclose(self) -> None:
         """Free everything: connections, processes, files. Safe to call twice."""

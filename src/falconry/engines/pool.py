@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from time import monotonic
 
 from falconry.engines.base import ALL_SAMPLING, Engine
+from falconry.engines.queue import FairQueue
+from falconry.engines.work import Work
 from falconry.errors import ModelNotFound
-from falconry.messages import ModelInfo
+from falconry.messages import NO_EXTRAS, Delta, Extras, ModelInfo, Prompt, SamplingParams
 from falconry.models import eyas
 from falconry.settings import BUILT_IN_MODEL, Endpoint, Settings
 
@@ -38,19 +40,43 @@ class ModelSpec:
 @dataclass(slots=True)
 class _Loaded:
     engine: Engine
+    queue: FairQueue
     users: int = 0
     last_used: float = field(default_factory=monotonic)
 
 
 class EnginePool:
-    """The engines of one Falconry."""
+    """The engines of one Falconry.
 
-    def __init__(self, specs: Mapping[str, ModelSpec], default: str, *, loaded_models: int) -> None:
+    Args:
+        loaded_models: local models in memory at the same time.
+        queue: requests that may wait for one model; further ones are turned away.
+        strict: only names of models that there are; otherwise any other name means the default model.
+
+    Attributes:
+        work: the generations in progress, waiting ones included.
+        on_end: called with each generation when it has ended.
+    """
+
+    def __init__(
+        self,
+        specs: Mapping[str, ModelSpec],
+        default: str,
+        *,
+        loaded_models: int,
+        queue: int = 256,
+        strict: bool = False,
+    ) -> None:
         self._specs = specs
         self._default = default
         self._most = loaded_models
+        self._longest_queue = queue
+        self._strict = strict
         self._loaded: dict[str, _Loaded] = {}
         self._changed = asyncio.Condition()
+        self.work: set[Work] = set()
+        self.on_end: list[Callable[[Work], None]] = []
+        self._shared = False
 
     def resolve(self, name: str | None) -> str:
         """The name of a model, the default's for None. Raises ModelNotFound."""
@@ -59,6 +85,14 @@ class EnginePool:
         if name not in self._specs:
             raise ModelNotFound(f"There is no model named “{name[:200]}”. Choose another one.", model=name[:200])
         return name
+
+    def resolve_foreign(self, name: str | None) -> str:
+        """The name of the model that a program of somebody else means.
+
+        Such programs come with names that nobody configured (`tgi`, `dummy`, `gpt-4o`, the endpoint's URL). They get
+        the default model, unless the settings are strict. Raises ModelNotFound.
+        """
+        return self.resolve(name if self._strict or name in self._specs else None)
 
     def models(self) -> list[ModelInfo]:
         """What can be chosen, in the order of the settings."""
@@ -73,6 +107,48 @@ class EnginePool:
             for spec in self._specs.values()
         ]
 
+    async def generate(
+        self,
+        name: str,
+        prompt: Prompt,
+        params: SamplingParams,
+        extras: Extras = NO_EXTRAS,
+        *,
+        owner: str = "",
+    ) -> AsyncGenerator[Delta, None]:
+        """Generate with a model when it is the owner's turn. Use it under `contextlib.aclosing`.
+
+        Args:
+            owner: id of the person who asks; places are shared out fairly between owners.
+
+        Raises:
+            ModelNotFound
+            EngineOverloaded: too many wait already; `retry_after` says how long to wait.
+            and whatever `Engine.generate` raises.
+        """
+        work = Work(self.resolve(name), owner, params.max_tokens)
+        self.work.add(work)
+        error: BaseException | None = None
+        try:
+            loaded = await self._acquire(work.model)
+            try:
+                async with loaded.queue.place(owner):
+                    work.begin()
+                    async with aclosing(loaded.engine.generate(prompt, params, extras)) as deltas:
+                        async for delta in deltas:
+                            work.take(delta)
+                            yield delta
+            finally:
+                await self._release(loaded)
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            self.work.discard(work)
+            work.end(error)
+            for notice in self.on_end:
+                notice(work)
+
     @asynccontextmanager
     async def engine(self, name: str | None = None) -> AsyncGenerator[Engine, None]:
         """The engine of a model, not to be unloaded inside the context. Raises ModelNotFound."""
@@ -80,21 +156,34 @@ class EnginePool:
         try:
             yield loaded.engine
         finally:
-            loaded.users -= 1
-            loaded.last_used = monotonic()
-            async with self._changed:
-                self._changed.notify_all()
+            await self._release(loaded)
+
+    async def _release(self, loaded: _Loaded) -> None:
+        loaded.users -= 1
+        loaded.last_used = monotonic()
+        async with self._changed:
+            self._changed.notify_all()
 
     async def _acquire(self, name: str) -> _Loaded:
         async with self._changed:
             while True:
                 loaded = self._loaded.get(name)
                 if loaded is None and (not self._specs[name].local or await self._make_room()):
-                    loaded = self._loaded[name] = _Loaded(self._specs[name].make())
+                    loaded = self._loaded[name] = self._load(name)
                 if loaded is not None:
                     loaded.users += 1
                     return loaded
                 await self._changed.wait()
+
+    def _load(self, name: str) -> _Loaded:
+        engine = self._specs[name].make()
+        return _Loaded(engine, FairQueue(engine.parallel, self._longest_queue, keep_one_free=self._shared))
+
+    def share(self, shared: bool) -> None:
+        """Say whether several people use the engines: then nobody may take the last free place beside another."""
+        self._shared = shared
+        for loaded in self._loaded.values():
+            loaded.queue.keep_one_free = shared
 
     async def _make_room(self) -> bool:
         """Unload until one more local model may be loaded; False while all of them are busy."""
@@ -133,7 +222,13 @@ def open_pool(settings: Settings) -> EnginePool:
     default = settings.model or next(iter(specs))
     if default not in specs:
         raise ModelNotFound(f"There is no model named “{default}”. There are: {', '.join(specs)}.", model=default)
-    return EnginePool(specs, default, loaded_models=settings.loaded_models)
+    return EnginePool(
+        specs,
+        default,
+        loaded_models=settings.loaded_models,
+        queue=settings.queue_size,
+        strict=settings.strict_models,
+    )
 
 
 def _model_files(paths: list[Path]) -> list[Path]:

@@ -174,9 +174,18 @@ def model_list(names: Sequence[str], created: int, owner: str = "falconry") -> d
 
 
 def error_body(error: FalconryError) -> dict[str, object]:
-    """OpenAI's error object, for a body or a frame. The official clients show no text without the object."""
-    kind = "invalid_request_error" if error.status < 500 else "server_error"
-    return {"error": {"message": error.message, "type": kind, "param": None, "code": error.code}}
+    """OpenAI's error object, for a body or a frame. The official clients show no text without the object.
+
+    `error_type` beside it is for TGI's own client, which chooses its exception by that.
+    """
+    kind = _ERROR_TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "server_error")
+    param = error.details.get("field")
+    code = "invalid_api_key" if error.status == 401 else error.code
+    body = {"message": error.message, "type": kind, "param": param if isinstance(param, str) else None, "code": code}
+    return {"error": body, "error_type": "validation" if error.status < 500 else "generation"}
+
+
+_ERROR_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 
 
 def _chunk(head: Head, kind: str, content: dict[str, object], finish: FinishReason | None) -> dict[str, object]:

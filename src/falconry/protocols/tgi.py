@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from falconry.errors import ContextWindowExceeded, EngineInterrupted, EngineOverloaded, FalconryError
+from falconry.errors import EngineInterrupted, FalconryError
 from falconry.messages import FinishReason, SamplingParams
 
 # Its default for --max-stop-sequences; a request with more is refused.
@@ -137,14 +137,23 @@ def finish_word(reason: FinishReason, *, stop_sequence: bool) -> str:
     return "stop_sequence" if stop_sequence else "eos_token"
 
 
+def error_status(error: FalconryError) -> int:
+    """The status that TGI's router gives to an error of this kind."""
+    if error.status in (401, 403, 404, 405, 413, 415):
+        return error.status
+    return {"validation": 422, "overloaded": 429, "incomplete_generation": 500, "unhealthy": 503}.get(_kind(error), 424)
+
+
 def error_body(error: FalconryError) -> dict[str, object]:
     """TGI's error, for a body or a frame; its clients choose their exception by `error_type`."""
-    if isinstance(error, EngineOverloaded):
-        kind = "overloaded"
-    elif isinstance(error, EngineInterrupted):
-        kind = "incomplete_generation"
-    elif isinstance(error, ContextWindowExceeded) or error.status in (400, 422):
-        kind = "validation"
-    else:
-        kind = "generation"
-    return {"error": error.message, "error_type": kind}
+    return {"error": error.message, "error_type": _kind(error)}
+
+
+def _kind(error: FalconryError) -> str:
+    if error.status == 429:
+        return "overloaded"
+    if isinstance(error, EngineInterrupted):
+        return "incomplete_generation"
+    if error.status < 500:
+        return "validation"
+    return "unhealthy" if error.status == 503 else "generation"

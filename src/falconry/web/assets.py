@@ -15,6 +15,7 @@ from importlib.resources import files
 from starlette.requests import Request
 from starlette.responses import Response
 
+from falconry.gate.marks import public
 from falconry.i18n import LANGUAGES, table
 
 _TYPES = {
@@ -51,6 +52,7 @@ def _zipped(name: str) -> bytes:
     return gzip.compress(assets()[name], mtime=0)
 
 
+@public
 async def serve_asset(request: Request) -> Response:
     """GET {base_url}/{name}; an old hash is a 404, for an old page has to be loaded anew anyway."""
     name = request.path_params["name"]

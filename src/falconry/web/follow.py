@@ -18,13 +18,13 @@ from dataclasses import dataclass, field
 from time import monotonic
 from weakref import WeakKeyDictionary
 
+from falconry.chat.chat import Chat
 from falconry.chat.replies import Reply, Watcher
 from falconry.errors import ConversationNotFound
 from falconry.event_stream import SILENCE
 from falconry.i18n import Language
 from falconry.messages import Conversation
 from falconry.protocols.sse import comment, encode_json
-from falconry.services import Services
 from falconry.web.live import LiveMarkdown
 from falconry.web.message_json import message_json
 
@@ -123,18 +123,17 @@ def state_json(conversation: Conversation, running: Reply | None) -> dict[str, o
 
 
 async def follow(
-    services: Services, live_replies: LiveReplies, conversation_id: str, language: Language
+    chat: Chat, stopping: asyncio.Event, live_replies: LiveReplies, conversation_id: str, language: Language
 ) -> AsyncGenerator[bytes, None]:
     """The events of one conversation, until Falconry ends or the conversation is deleted."""
-    chat = services.chat
     yield comment("falconry")
     with chat.watch(conversation_id) as watcher:
-        stopping = asyncio.create_task(_wake_at_the_end(services, watcher))
+        ending = asyncio.create_task(_wake_at_the_end(stopping, watcher))
         try:
             watched: _Watched | None = None
             version: int | None = None
             sent = 0.0
-            while not services.stopping.is_set():
+            while not stopping.is_set():
                 events: list[bytes] = []
                 if watched is not None and watched.reply.status != "running":
                     events.append(encode_json(_final(watched.reply, live_replies, language), event="status"))
@@ -168,11 +167,11 @@ async def follow(
                 elif (rest := sent + GAP - monotonic()) > 0:
                     await asyncio.sleep(rest)
         finally:
-            stopping.cancel()
+            ending.cancel()
 
 
-async def _wake_at_the_end(services: Services, watcher: Watcher) -> None:
-    await services.stopping.wait()
+async def _wake_at_the_end(stopping: asyncio.Event, watcher: Watcher) -> None:
+    await stopping.wait()
     watcher.wake()
 
 

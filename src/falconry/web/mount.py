@@ -6,11 +6,12 @@ import os
 import warnings
 
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
 
+from falconry.gate.route_table import Entry
 from falconry.i18n import match_language
 from falconry.services import Services
 from falconry.web.assets import serve_asset
+from falconry.web.gradio_routes import gradio_entries
 from falconry.web.page_head import PageHead
 from falconry.web.view import view_router
 
@@ -22,12 +23,16 @@ GRADIO_ENVIRONMENT = {
     "GRADIO_DEFAULT_CONCURRENCY_LIMIT": "none",
     "GRADIO_ANALYTICS_MAX_EVENTS": "100",
 }
+PAGES = ("/", "/complete")  # of build_ui
 # Gradio's queue looks for work every millisecond, which costs an idle machine 3 % of a core. No event of ours uses it.
 QUEUE_NAP = 0.25  # seconds
 
 
-def mount(app: FastAPI, services: Services) -> None:
-    """Add the live view, our static files and the pages, which come last because they take every path that is left."""
+def mount(app: FastAPI, services: Services) -> list[Entry]:
+    """Add the live view, our static files and the pages, which come last because they take every path that is left.
+
+    Gives the entries of Gradio's routes that may be used.
+    """
     os.environ.update(GRADIO_ENVIRONMENT)
     os.environ.setdefault("GRADIO_TEMP_DIR", str(services.settings.data_dir / "gradio"))
     import gradio as gr  # after the environment, which it reads once
@@ -37,8 +42,6 @@ def mount(app: FastAPI, services: Services) -> None:
 
     app.include_router(view_router(services))
     app.add_api_route("/static/falconry/{digest}/{name}", serve_asset, methods=["GET"], include_in_schema=False)
-    # Without a policy of ours Gradio reflects any origin, with credentials. This one allows none.
-    app.add_middleware(CORSMiddleware, allow_origins=[])
     setting = services.settings.language
     app.add_middleware(PageHead, fallback=match_language(None if setting == "auto" else setting))
 
@@ -65,3 +68,4 @@ def mount(app: FastAPI, services: Services) -> None:
             allowed_paths=[],
             blocked_paths=[str(services.settings.data_dir)],
         )
+    return gradio_entries(list(PAGES))

@@ -9,6 +9,8 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from falconry.event_stream import EventStream
+from falconry.gate.identity import Asker
+from falconry.gate.marks import user
 from falconry.i18n import match_language
 from falconry.messages import StoredMessage
 from falconry.services import Services
@@ -25,7 +27,9 @@ def view_router(services: Services) -> APIRouter:
     live_replies = LiveReplies()
 
     @router.get("/conversations/{conversation_id}")
+    @user("conversations")
     async def conversation_view(
+        asker: Asker,
         conversation_id: str,
         before: Annotated[str | None, Query(max_length=64)] = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 60,
@@ -33,9 +37,10 @@ def view_router(services: Services) -> APIRouter:
     ) -> Response:
         """The newest messages of a conversation, or those before a message."""
         language = match_language(lang)
-        conversation = await services.chat.conversation(conversation_id)
-        messages = await services.chat.messages(conversation_id, before=before, limit=limit)
-        running = services.chat.running(conversation_id)
+        chat = services.chat.of(asker.id)
+        conversation = await chat.conversation(conversation_id)
+        messages = await chat.messages(conversation_id, before=before, limit=limit)
+        running = chat.running(conversation_id)
 
         def shown() -> list[dict[str, object]]:
             return [message_json(message, language) for message in messages if message.role != "system"]
@@ -49,10 +54,12 @@ def view_router(services: Services) -> APIRouter:
         return PageJSON(answer)
 
     @router.get("/conversations/{conversation_id}/events")
-    async def conversation_events(conversation_id: str, lang: Lang = "en") -> Response:
+    @user("conversations")
+    async def conversation_events(asker: Asker, conversation_id: str, lang: Lang = "en") -> Response:
         """Server-sent events: see `falconry.web.follow`."""
-        await services.chat.conversation(conversation_id)
-        return EventStream(follow(services, live_replies, conversation_id, match_language(lang)))
+        chat = services.chat.of(asker.id)
+        await chat.conversation(conversation_id)
+        return EventStream(follow(chat, services.stopping, live_replies, conversation_id, match_language(lang)))
 
     return router
 

@@ -1,0 +1,1 @@
+"""Who may come in: people, their passwords, sessions and keys, and how much each may ask for."""

@@ -1,0 +1,154 @@
+"""Who is it, and may they have what they ask for: every request that the guard let through, before any framework.
+
+A session comes as a cookie, a key as `Authorization: Bearer`, as `x-api-key`, or as `Basic` (the lesson's way: the key
+itself, or base64 of the key or of `anything:key`). Without users, and on loopback only, everybody is the one person at
+this machine.
+
+The gate asks the route table, so a path that is not in it does not exist, and nothing of a library's is open by
+accident. When a session or key is revoked, the answers that are still being sent to it end.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from contextlib import suppress
+from http.cookies import CookieError, SimpleCookie
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from falconry.access.people import People
+from falconry.access.person import LOCAL, Person
+from falconry.errors import FalconryError, NotAllowed, NotAuthenticated
+from falconry.gate.dialects import send_refusal
+from falconry.gate.marks import Access
+from falconry.gate.route_table import RouteTable
+
+SESSION_COOKIE = "falconry_session"
+LOGIN_PATH = "/login"
+
+
+class Gate:
+    """ASGI middleware. See the module.
+
+    Args:
+        people: who there is; asked for every request, and quick by its cache.
+        table: the routes, with who may use them.
+        local: whether only this machine can reach us, so that nobody needs to log in while there are no users.
+    """
+
+    def __init__(self, app: ASGIApp, people: People, table: RouteTable, *, local: bool) -> None:
+        self._app = app
+        self._people = people
+        self._table = table
+        self._local = local
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            await send_refusal(scope, send, NotAllowed("Falconry has no websockets.", code="no_websockets"))
+            return
+        if scope["method"] == "OPTIONS":  # a preflight carries no key; what it asks about is checked when it comes
+            await self._app(scope, receive, send)
+            return
+        try:
+            person = await self._admit(scope)
+        except FalconryError as error:
+            await self._turn_away(scope, send, error)
+            return
+        scope.setdefault("state", {})["person"] = person
+        if person is None or not person.credential:
+            await self._app(scope, receive, send)
+            return
+        await self._people.while_valid(person, self._app(scope, receive, send))
+
+    async def _admit(self, scope: Scope) -> Person | None:
+        person = await self._who(scope)
+        try:
+            entry = self._table.find(scope["method"], scope["path"])
+        except FalconryError:
+            if person is None:  # a stranger does not learn which paths there are
+                raise _unknown() from None
+            raise
+        scope.setdefault("state", {})["route"] = entry.path
+        _check(person, entry.access)
+        return person
+
+    async def _who(self, scope: Scope) -> Person | None:
+        """The person behind a request; None for a stranger. A wrong key is an error, also where none is needed."""
+        if not await self._people.any_users():
+            return LOCAL if self._local else None
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        address = scope["client"][0] if scope.get("client") else ""
+        for key in _keys(headers):
+            if (person := await self._people.person_of_key(key)) is not None:
+                return person
+        if any(name in (b"authorization", b"x-api-key") for name, _ in headers):
+            self._people.note_wrong_key(address)
+            raise NotAuthenticated("This API key is not valid. Make a new one on the account page.", code="invalid_key")
+        token = _cookie(headers, SESSION_COOKIE)
+        return await self._people.person_of_session(token) if token else None
+
+    async def _turn_away(self, scope: Scope, send: Send, error: FalconryError) -> None:
+        """A person at a browser is shown the way to the login; programs get the error."""
+        if isinstance(error, NotAuthenticated) and _wants_page(scope):
+            location = LOGIN_PATH.encode() + b"?next=" + scope.get("raw_path", b"/")
+            headers = [(b"location", location), (b"content-length", b"0"), (b"cache-control", b"no-store")]
+            await send({"type": "http.response.start", "status": 303, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        await send_refusal(scope, send, error)
+
+
+def _check(person: Person | None, access: Access) -> None:
+    if access.level == "public":
+        return
+    if person is None:
+        raise _unknown()
+    if access.scope is None or person.may(access.scope):
+        return
+    if access.level == "admin" and person.role != "admin":
+        raise NotAllowed("This is for administrators only.", code="admins_only")
+    raise NotAllowed(
+        f"This API key may not be used here: it lacks the scope “{access.scope}”.",
+        code="missing_scope",
+        scope=access.scope,
+    )
+
+
+def _unknown() -> NotAuthenticated:
+    return NotAuthenticated("Log in first, or send an API key: Authorization: Bearer fk-…")
+
+
+def _keys(headers: list[tuple[bytes, bytes]]) -> list[str]:
+    """What may be the key, most likely first."""
+    found: list[str] = []
+    for name, raw in headers:
+        value = raw.decode("latin-1").strip()
+        if name == b"x-api-key":
+            found.append(value)
+        elif name == b"authorization":
+            scheme, _, rest = value.partition(" ")
+            found.append(rest.strip())
+            if scheme.lower() == "basic":
+                with suppress(binascii.Error, ValueError):
+                    plain = base64.b64decode(rest.strip(), validate=True).decode("utf-8", "replace")
+                    found += [plain.rpartition(":")[2], plain]
+    return [key for key in found if key]
+
+
+def _cookie(headers: list[tuple[bytes, bytes]], name: str) -> str | None:
+    for header, value in headers:
+        if header == b"cookie":
+            with suppress(CookieError):
+                morsel = SimpleCookie(value.decode("latin-1")).get(name)
+                if morsel is not None:
+                    return morsel.value
+    return None
+
+
+def _wants_page(scope: Scope) -> bool:
+    accepts = [value for name, value in scope["headers"] if name == b"accept"]
+    return scope["method"] in ("GET", "HEAD") and any(b"text/html" in value for value in accepts)
