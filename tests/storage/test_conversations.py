@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from falconry.errors import ConversationNotFound, ReplyNotFound, StaleConversation
-from falconry.messages import ContextUse, SamplingParams, StoredMessage, Usage
+from falconry.messages import ContextUse, Grammar, SamplingParams, StoredMessage, Usage
 from falconry.storage.conversations import Conversations, new_id
 from falconry.storage.database import Database
 
@@ -54,6 +54,15 @@ async def test_a_turn_comes_back_as_it_went_in(store: Conversations) -> None:
     await store.finish_reply(final)
     assert await store.path(conversation.id) == [question, final]
     assert (await store.get(conversation.id)).title == "Birds"
+
+
+async def test_all_settings_of_a_reply_come_back_as_they_were(store: Conversations) -> None:
+    conversation = await store.create()
+    grammar = Grammar("json_schema", '{"type": "object"}')
+    params = SamplingParams(logit_bias=((7, -100.0), (8, 0.5)), stop=("x", "y"), grammar=grammar, seed=3)
+    draft = replace(reply_to(conversation.id), params=params)
+    _, reply = await store.append_turn(conversation.id, None, "hello", draft)
+    assert (await store.message(reply.id)).params == params
 
 
 async def test_the_first_message_gives_the_title(store: Conversations) -> None:

@@ -2,6 +2,9 @@
 
 Every function that changes a conversation says which head its caller has seen, and is refused with
 `StaleConversation` where the conversation went on elsewhere.
+
+A store belongs to one person: what is another's does not exist for it. Only the job that writes a reply
+(`save_text`, `save_context`, `finish_reply`) goes by the reply's id alone, which it was given by this store.
 """
 
 from __future__ import annotations
@@ -13,12 +16,12 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import CTE, Connection, Row, bindparam, delete, insert, literal, select, update
+from sqlalchemy import CTE, ColumnElement, Connection, Row, bindparam, delete, insert, literal, select, update
 
-from falconry.errors import ConversationNotFound, ReplyNotFound, StaleConversation
-from falconry.messages import ContextUse, Conversation, SamplingParams, StoredMessage, Usage
+from falconry.errors import ConversationNotFound, NotAuthenticated, ReplyNotFound, StaleConversation
+from falconry.messages import ContextUse, Conversation, Grammar, SamplingParams, StoredMessage, Usage
 from falconry.storage.database import Database
-from falconry.storage.tables import conversations, messages
+from falconry.storage.tables import conversations, messages, users
 
 # Built once: building it costs more than running it.
 _SAVE_TEXT = (
@@ -39,28 +42,44 @@ def new_id() -> str:
 
 
 class Conversations:
-    """The store of conversations."""
+    """The store of one person's conversations: of the one at this machine, or of the user with an id."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, owner_id: str = "") -> None:
         self._db = database
+        self._owner_id = owner_id
+        column = conversations.c.owner_id
+        self._mine: ColumnElement[bool] = column == owner_id if owner_id else column.is_(None)
+
+    def of(self, owner_id: str) -> Conversations:
+        """The store of another person's; "" is the one at this machine."""
+        return Conversations(self._db, owner_id)
 
     async def create(self, title: str = "") -> Conversation:
+        """Raises NotAuthenticated where the owner has been removed meanwhile."""
         now = datetime.now(UTC)
         conversation = Conversation(new_id(), storable(title), now, now)
-        await self._db.write(lambda c: c.execute(insert(conversations).values(asdict(conversation))))
+        values = {**asdict(conversation), "owner_id": self._owner_id or None}
+
+        def run(c: Connection) -> None:
+            owner = select(users.c.id).where(users.c.id == self._owner_id).with_for_update(read=True, key_share=True)
+            if self._owner_id and c.execute(owner).first() is None:
+                raise NotAuthenticated("This account does not exist any more.", code="account_gone")
+            c.execute(insert(conversations).values(values))
+
+        await self._db.write(run)
         return conversation
 
     async def get(self, conversation_id: str) -> Conversation:
-        return await self._db.read(lambda c: _conversation(c, conversation_id))
+        return await self._db.read(lambda c: self._conversation(c, conversation_id))
 
     async def newest(self, limit: int = 200) -> list[Conversation]:
-        query = select(conversations).order_by(conversations.c.updated_at.desc()).limit(limit)
+        query = select(conversations).where(self._mine).order_by(conversations.c.updated_at.desc()).limit(limit)
         rows = await self._db.read(lambda c: c.execute(query).all())
         return [_to_conversation(row) for row in rows]
 
     async def delete(self, conversation_id: str) -> None:
         def run(c: Connection) -> None:
-            _conversation(c, conversation_id)
+            self._conversation(c, conversation_id)
             c.execute(delete(conversations).where(conversations.c.id == conversation_id))
 
         await self._db.write(run)
@@ -76,7 +95,7 @@ class Conversations:
         draft = StoredMessage(new_id(), conversation_id, parent_id, "user", storable(content), now)
 
         def run(c: Connection) -> tuple[StoredMessage, StoredMessage]:
-            conversation = _at_head(c, conversation_id, parent_id)
+            conversation = self._at_head(c, conversation_id, parent_id)
             question = replace(draft, depth=_depth(c, parent_id))
             c.execute(insert(messages).values(_values(question)))
             answer = self._insert_reply(c, reply, question.id)
@@ -90,7 +109,7 @@ class Conversations:
         """Append another running reply to a user's message; the earlier ones stay, as siblings."""
 
         def run(c: Connection) -> StoredMessage:
-            _at_head(c, reply.conversation_id, head_id)
+            self._at_head(c, reply.conversation_id, head_id)
             return self._insert_reply(c, reply, parent_id)
 
         return await self._db.write(run, durable=True)
@@ -100,19 +119,19 @@ class Conversations:
         values = {**_values(reply), **place}
         c.execute(insert(messages).values(values))
         _move_head(c, reply.conversation_id, reply.id)
-        return _message(c, reply.id)
+        return self._message(c, reply.id)
 
     async def reopen_reply(self, reply: StoredMessage) -> StoredMessage:
         """Mark an ended reply at the head as running again, to continue it."""
 
         def run(c: Connection) -> StoredMessage:
-            _at_head(c, reply.conversation_id, reply.id)
+            self._at_head(c, reply.conversation_id, reply.id)
             values = {"status": "running", "error": None, "finish_reason": None, "owner": self._db.owner.name}
             mine = (messages.c.id == reply.id) & (messages.c.status != "running")
             if c.execute(update(messages).where(mine).values(values)).rowcount == 0:
                 raise StaleConversation("This reply is being written already.", code="reply_running")
             _touch(c, reply.conversation_id)
-            return _message(c, reply.id)
+            return self._message(c, reply.id)
 
         return await self._db.write(run, durable=True)
 
@@ -138,7 +157,7 @@ class Conversations:
         await self._db.write(run)
 
     async def message(self, message_id: str) -> StoredMessage:
-        return await self._db.read(lambda c: _message(c, message_id))
+        return await self._db.read(lambda c: self._message(c, message_id))
 
     async def path(
         self, conversation_id: str, *, before: str | None = None, limit: int | None = None
@@ -151,7 +170,7 @@ class Conversations:
         """
 
         def run(c: Connection) -> list[StoredMessage]:
-            head = _conversation(c, conversation_id).head_id
+            head = self._conversation(c, conversation_id).head_id
             start = head
             if before is not None:
                 mine = (messages.c.id == before) & (messages.c.conversation_id == conversation_id)
@@ -166,10 +185,19 @@ class Conversations:
         Args:
             until: the oldest message that is wanted; None for all of them.
         """
-        return await self._db.read(lambda c: _transcript(c, last_id, until))
+
+        def run(c: Connection) -> list[StoredMessage]:
+            theirs = messages.c.conversation_id == conversations.c.id
+            last = select(messages.c.id).join(conversations, theirs).where(messages.c.id == last_id, self._mine)
+            return _transcript(c, last_id, until) if c.execute(last).first() is not None else []
+
+        return await self._db.read(run)
 
     async def interrupt_orphans(self) -> list[str]:
-        """Mark running replies whose process is gone as interrupted; their text stays. Gives their ids."""
+        """Mark running replies whose process is gone as interrupted; their text stays. Gives their ids.
+
+        Everybody's, whoever this store belongs to: a start cleans up the whole house.
+        """
 
         def run(c: Connection) -> list[str]:
             running = c.execute(
@@ -185,28 +213,27 @@ class Conversations:
 
         return await self._db.write(run)
 
+    def _conversation(self, c: Connection, conversation_id: str, *, lock: bool = False) -> Conversation:
+        query = select(conversations).where(conversations.c.id == conversation_id, self._mine)
+        row = c.execute(query.with_for_update() if lock else query).first()
+        if row is None:
+            raise ConversationNotFound("This conversation does not exist.")
+        return _to_conversation(row)
 
-def _conversation(c: Connection, conversation_id: str, *, lock: bool = False) -> Conversation:
-    query = select(conversations).where(conversations.c.id == conversation_id)
-    row = c.execute(query.with_for_update() if lock else query).first()
-    if row is None:
-        raise ConversationNotFound("This conversation does not exist.")
-    return _to_conversation(row)
+    def _message(self, c: Connection, message_id: str) -> StoredMessage:
+        theirs = messages.c.conversation_id == conversations.c.id
+        query = select(messages).join(conversations, theirs).where(messages.c.id == message_id, self._mine)
+        row = c.execute(query).first()
+        if row is None:
+            raise ReplyNotFound("This reply does not exist.")
+        return _to_message(row)
 
-
-def _message(c: Connection, message_id: str) -> StoredMessage:
-    row = c.execute(select(messages).where(messages.c.id == message_id)).first()
-    if row is None:
-        raise ReplyNotFound("This reply does not exist.")
-    return _to_message(row)
-
-
-def _at_head(c: Connection, conversation_id: str, head_id: str | None) -> Conversation:
-    # Locked, so that of two writers the second one sees what the first did. SQLite has one writer anyway.
-    conversation = _conversation(c, conversation_id, lock=True)
-    if conversation.head_id != head_id:
-        raise StaleConversation("This conversation went on elsewhere. Reload it; nothing was lost.")
-    return conversation
+    def _at_head(self, c: Connection, conversation_id: str, head_id: str | None) -> Conversation:
+        # Locked, so that of two writers the second one sees what the first did. SQLite has one writer anyway.
+        conversation = self._conversation(c, conversation_id, lock=True)
+        if conversation.head_id != head_id:
+            raise StaleConversation("This conversation went on elsewhere. Reload it; nothing was lost.")
+        return conversation
 
 
 def _depth(c: Connection, parent_id: str | None) -> int:
@@ -288,18 +315,17 @@ def _values(message: StoredMessage) -> dict[str, object]:
 
 
 def _to_message(row: Row[Any]) -> StoredMessage:
-    params: Mapping[str, Any] | None = row.params
     return StoredMessage(
         id=row.id,
         conversation_id=row.conversation_id,
         parent_id=row.parent_id,
         role=row.role,
         content=row.content,
-        created_at=_aware(row.created_at),
+        created_at=row.created_at,
         status=row.status,
         thinking=row.thinking,
         model=row.model,
-        params=SamplingParams(**{**params, "stop": tuple(params["stop"])}) if params else None,
+        params=_to_params(row.params) if row.params else None,
         finish_reason=row.finish_reason,
         usage=Usage(**row.usage) if row.usage else None,
         context=ContextUse(**row.context) if row.context else None,
@@ -309,10 +335,16 @@ def _to_message(row: Row[Any]) -> StoredMessage:
     )
 
 
+def _to_params(stored: Mapping[str, Any]) -> SamplingParams:
+    """JSON has lists and objects where the params have tuples and a grammar. Old rows lack what came later."""
+    grammar = stored.get("grammar")
+    rebuilt = {
+        "stop": tuple(stored["stop"]),
+        "logit_bias": tuple((token, bias) for token, bias in stored.get("logit_bias", ())),
+        "grammar": Grammar(**grammar) if grammar else None,
+    }
+    return SamplingParams(**{**stored, **rebuilt})
+
+
 def _to_conversation(row: Row[Any]) -> Conversation:
-    return Conversation(row.id, row.title, _aware(row.created_at), _aware(row.updated_at), row.version, row.head_id)
-
-
-def _aware(moment: datetime) -> datetime:
-    """SQLite gives back naive times; all of ours are UTC."""
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return Conversation(row.id, row.title, row.created_at, row.updated_at, row.version, row.head_id)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from sqlalchemy import (
     JSON,
     Column,
     DateTime,
+    Dialect,
     Float,
     ForeignKey,
     Index,
@@ -14,7 +17,21 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
 )
+
+
+class Moment(TypeDecorator[datetime]):
+    """A time in UTC. SQLite keeps no time zone and gives back naive times, PostgreSQL the session's own zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
 
 metadata = MetaData(
     naming_convention={
@@ -24,16 +41,61 @@ metadata = MetaData(
     }
 )
 
+users = Table(
+    "users",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", Text, nullable=False),
+    # The name without case and compatibility forms, so that nobody can take a name that looks like another's.
+    Column("name_key", Text, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("password_hash", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Index("ix_users_name_key", "name_key", unique=True),
+)
+
+# Of tokens and keys only the SHA-256 is stored: they are random, so no more is needed.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("user_id", String(32), ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("token_hash", String(64), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("last_used_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Index("ix_sessions_token_hash", "token_hash", unique=True),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("user_id", String(32), ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("key_hash", String(64), nullable=False),
+    # The first characters, by which its owner recognises it.
+    Column("prefix", String(16), nullable=False),
+    Column("scopes", Text, nullable=False),  # separated by blanks
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment),
+    Column("last_used_at", Moment),
+    Index("ix_api_keys_key_hash", "key_hash", unique=True),
+)
+
 conversations = Table(
     "conversations",
     metadata,
     Column("id", String(32), primary_key=True),
     Column("title", Text, nullable=False, default=""),
-    Column("created_at", DateTime(timezone=True), nullable=False),
-    Column("updated_at", DateTime(timezone=True), nullable=False, index=True),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
     # Grows with every message, so that a page can tell whether it has seen the latest state.
     Column("version", Integer, nullable=False, default=0),
     Column("head_id", String(32), nullable=True),
+    # NULL: of the person at this machine, who needs no login.
+    Column("owner_id", String(32), ForeignKey("users.id", ondelete="CASCADE")),
+    Index("ix_conversations_owner_id_updated_at", "owner_id", "updated_at"),
 )
 
 # Messages are a tree: an edit or a second answer is a sibling, and nothing is overwritten.
@@ -62,7 +124,7 @@ messages = Table(
     Column("context", JSON(none_as_null=True)),
     Column("error", JSON(none_as_null=True)),
     Column("seconds", Float),
-    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("created_at", Moment, nullable=False),
     # Which running process writes this reply; see `database.Owner`.
     Column("owner", Text),
     Index("ix_messages_parent_id", "parent_id"),
