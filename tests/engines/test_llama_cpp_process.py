@@ -226,8 +226,8 @@ async def test_the_pause_before_a_restart_doubles(model: Path) -> None:
     async with running(model) as engine:
         pauses = []
         for _ in range(5):
-            pauses.append(engine._supervisor._pause())
-            engine._supervisor._crashes.append(monotonic())
+            pauses.append(engine._child._supervisor._pause())
+            engine._child._supervisor._crashes.append(monotonic())
         assert pauses == pytest.approx([0.0, 0.0, 0.4, 0.8, 1.6])
 
 

@@ -9,31 +9,41 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from pathlib import Path
 from typing import ClassVar
 
-from falconry.engines.base import Engine
-from falconry.engines.llama_launch import SPARE_THREADS, LlamaCppOptions, launch, read_head
-from falconry.engines.llama_server import completion, deltas, failure_of
-from falconry.engines.local_http import Response, request
+from falconry.engines.base import ALL_EXTRAS, Engine
+from falconry.engines.llama_child import LlamaChild
+from falconry.engines.llama_launch import EMBEDDING_TOKENS, LlamaCppOptions, launch, read_head
+from falconry.engines.llama_scores import score
+from falconry.engines.llama_server import EventReader, completion
+from falconry.engines.llama_vocabulary import Vocabulary
 from falconry.engines.slots import Slots
 from falconry.engines.stop import StopFilter
-from falconry.engines.supervisor import State, Supervisor
-from falconry.errors import ContextWindowExceeded, EngineError, EngineInterrupted, InvalidRequest
-from falconry.messages import Delta, Message, Prompt, SamplingParams, TokenCount, Usage
-from falconry.protocols.openai import message_list
+from falconry.engines.supervisor import State
+from falconry.errors import ContextWindowExceeded, EngineInterrupted, InvalidRequest, NotSupported
+from falconry.messages import (
+    NO_EXTRAS,
+    Delta,
+    Extras,
+    Message,
+    Prompt,
+    SamplingParams,
+    Token,
+    TokenCount,
+    TokenPrompt,
+    Usage,
+)
 
 __all__ = ["LlamaCppEngine", "LlamaCppOptions"]
 
 _REST = 0.08
-"""Seconds between two reads of a stream. Waking up costs 0.2 ms, more than all the rest of reading a token; 25 steps
-a second look smooth."""
+"""Seconds between two reads of a stream that shows text. Waking up costs 0.2 ms, more than all the rest of reading a
+token; a dozen steps a second look smooth."""
 _USUAL_PER_TOKEN, _MOST_PER_TOKEN = 4, 32
 """Characters. A prompt with more than the first for each token of the context is counted before it is sent; none with
 more than the second fits."""
-_PIECE = 16 * 1024
-"""Characters of a very long prompt that are counted at once: some 5000 tokens, in a twentieth of a second."""
 _UNBROKEN = 128 * 1024
 """Characters that may stand together without a change between letters, digits, blanks and other signs. Most
 tokenizers, Falcon's too, match such a run with a recursive regular expression that takes 350 bytes of stack for each
@@ -50,71 +60,105 @@ class LlamaCppEngine(Engine):
 
     kind: ClassVar[str] = "llama_cpp"
     can_continue = True
+    extras = ALL_EXTRAS
 
     def __init__(self, model: Path, options: LlamaCppOptions) -> None:
         self._model = model.absolute()
-        self._options = options
+        self.parallel = options.slots
         self._context_length: int | None = None
-        # The server has a thread for each request, waiting ones too. Taken by these, /health would seem to hang.
+        self._native_tools: bool | None = None
         self._slots = Slots(options.slots)
-        self._counting = asyncio.Semaphore(SPARE_THREADS // 2)
-        self._supervisor = Supervisor(launch(self._model, options))
+        self._child = LlamaChild(launch(self._model, options))
+        self._vocabulary = Vocabulary(self._child, self._model)
+        # A server makes either text or vectors, so those have one of their own, which starts on its first use.
+        self._embedder = LlamaChild(launch(self._model, options, embeddings=True))
+        self._embedding = asyncio.Semaphore(2)
 
     @property
     def state(self) -> State:
         """ "stopped", "starting", "ready" or "failed"."""
-        return self._supervisor.state
+        return self._child.state
 
     @property
     def pid(self) -> int | None:
         """Process id of the child, None while there is none."""
-        return self._supervisor.pid
+        return self._child.pid
 
     async def start(self) -> None:
         """Load the model now; also the way to try again after a crash loop. Raises EngineError."""
-        await self._supervisor.start()
+        await self._child.start()
 
-    async def generate(self, prompt: Prompt, params: SamplingParams) -> AsyncGenerator[Delta, None]:
+    async def generate(
+        self, prompt: Prompt, params: SamplingParams, extras: Extras = NO_EXTRAS
+    ) -> AsyncGenerator[Delta, None]:
         await self._refuse_what_cannot_fit(prompt)
-        path, body = completion(prompt, params)
+        await self._refuse_what_cannot_be(prompt, params, extras)
+        path, body = completion(prompt, params, extras)
+        async with self._slots.take(prompt) as slot:
+            if extras.prompt_logprobs:
+                yield Delta(prompt_tokens=await self._scored(prompt, slot, extras))
+            async with aclosing(self._reply(path, {**body, "id_slot": slot}, prompt, params, extras)) as deltas:
+                async for delta in deltas:
+                    yield delta
+
+    async def _reply(
+        self, path: str, body: object, prompt: Prompt, params: SamplingParams, extras: Extras
+    ) -> AsyncGenerator[Delta, None]:
         # The server is not told the stop sequences: what it holds back as the possible beginning of one is lost when
         # the reply ends by its length (llama.cpp, October 2026; a test has the case).
         stop = StopFilter(params.stop)
-        said = ""
-        async with (
-            self._slots.take(prompt) as slot,
-            self._request("POST", path, {**body, "id_slot": slot}) as response,
-            aclosing(deltas(response.blocks(_REST))) as steps,
-        ):
-            async for delta in steps:
-                said += delta.text
+        reader = EventReader(extras)
+        shown = thoughts = ""
+        written = 0
+        async with self._child.request("POST", path, body) as response, aclosing(response.blocks()) as blocks:
+            async for block in blocks:
+                delta = reader.feed(block)
+                thoughts += delta.thinking
                 text = stop.feed(delta.text)
+                shown += text
                 if stop.stopped:
                     break
-                if delta.finish_reason is not None:
-                    yield Delta(text + stop.flush(), delta.thinking, delta.finish_reason, delta.usage)
+                done = delta.finish_reason is not None
+                if done:
+                    text += stop.flush()
+                tokens: tuple[Token, ...] = ()
+                if reader.tokens is not None:
+                    tokens = await self._vocabulary.named(
+                        reader.tokens.take(text) + (reader.tokens.take_all() if done else ())
+                    )
+                    written += len(tokens)
+                if done or text or delta.thinking or delta.tool_calls:
+                    yield Delta(text, delta.thinking, delta.finish_reason, delta.usage, delta.tool_calls, tokens)
+                    # What brings no text, such as news of the prompt, must not keep the first token waiting.
+                    response.pause = _REST
+                if done:
                     return
-                if text or delta.thinking:
-                    yield Delta(text, delta.thinking)
-        if not stop.stopped:
+        if stop.matched is None:
             raise EngineInterrupted(f"{self._model.stem} stopped in the middle of its reply. Ask it to continue.")
-        read = (await self.count_tokens(prompt)).tokens
-        written = await self._tokenize(said, add_special=False)
-        yield Delta(text, delta.thinking, "stop", Usage(prompt_tokens=read, completion_tokens=written))
+        read = reader.prompt_tokens or (await self.count_tokens(prompt)).tokens
+        if reader.tokens is not None:
+            tokens = await self._vocabulary.named(reader.tokens.take(text) + reader.tokens.take_through(stop.matched))
+            written += len(tokens)
+        else:
+            tokens = ()
+            written = await self._vocabulary.count(thoughts + shown + stop.matched, special=False)
+        usage = Usage(read, written, reader.cached_tokens)
+        yield Delta(text, delta.thinking, "stop", usage, tokens=tokens, stop_sequence=stop.matched)
 
     async def count_tokens(self, prompt: Prompt) -> TokenCount:
         """Count exactly; of a prompt many times longer than the context, only until that is sure ("at least")."""
+        if isinstance(prompt, TokenPrompt):
+            return TokenCount(len(prompt.ids))
         texts = _texts(prompt)
         limit = await self.context_length()
         if sum(map(len, texts)) > limit * _MOST_PER_TOKEN or _unbroken(texts):
-            return TokenCount(await self._count_at_least(texts, limit))
+            return TokenCount(await self._vocabulary.count_at_least(texts, limit))
         text = prompt if isinstance(prompt, str) else await self.render(prompt)
-        return TokenCount(await self._tokenize(text, add_special=True))
+        return TokenCount(await self._vocabulary.count(text))
 
     async def context_length(self) -> int:
         if self._context_length is None:
-            async with self._request("GET", "/props") as response:
-                props = await response.json()
+            props = await self._child.ask("/props")
             self._context_length = int(props["default_generation_settings"]["n_ctx"])
         return self._context_length
 
@@ -122,38 +166,73 @@ class LlamaCppEngine(Engine):
         # The server itself does not tell: to a model without a template it gives ChatML.
         return (await asyncio.to_thread(read_head, self._model)).chat_template
 
+    async def has_native_tools(self) -> bool:
+        """Where the template has no place for tools, the server leaves them out and says nothing."""
+        if self._native_tools is None:
+            caps = (await self._child.ask("/props")).get("chat_template_caps") or {}
+            knows = bool(caps.get("supports_tools") and caps.get("supports_tool_calls"))
+            self._native_tools = knows and await self.has_chat_template()
+        return self._native_tools
+
     async def render(self, messages: Sequence[Message]) -> str:
-        body = {"messages": message_list(messages)}
-        async with self._counting, self._request("POST", "/apply-template", body) as response:
-            return str((await response.json())["prompt"])
+        return await self._vocabulary.render(messages)
+
+    async def tokenize(self, text: str, *, special: bool = True) -> list[Token]:
+        await self._refuse_what_cannot_fit(text)
+        return await self._vocabulary.tokenize(text, special=special)
+
+    async def detokenize(self, ids: Sequence[int]) -> str:
+        return await self._vocabulary.detokenize(ids)
+
+    async def embed(self, texts: Sequence[str | TokenPrompt]) -> tuple[list[list[float]], int]:
+        """The mean of what the model's last layer says of each token."""
+        for text in texts:
+            if isinstance(text, TokenPrompt):
+                await self._vocabulary.check(text.ids)
+            elif len(text) > EMBEDDING_TOKENS * _MOST_PER_TOKEN:
+                tokens = await self._vocabulary.count_at_least([text], EMBEDDING_TOKENS)
+                raise ContextWindowExceeded(max(tokens, EMBEDDING_TOKENS + 1), EMBEDDING_TOKENS)
+            if not (text.ids if isinstance(text, TokenPrompt) else text):
+                raise InvalidRequest("An empty text has no embedding. Leave it out.", code="empty_input")
+        inputs = [text if isinstance(text, str) else list(text.ids) for text in texts]
+        async with self._embedding:
+            answer = await self._embedder.ask("/v1/embeddings", {"input": inputs})
+        ordered = sorted(answer["data"], key=lambda entry: int(entry["index"]))
+        return [entry["embedding"] for entry in ordered], int(answer["usage"]["prompt_tokens"])
 
     async def aclose(self) -> None:
-        await self._supervisor.aclose()
+        await asyncio.gather(self._child.aclose(), self._embedder.aclose())
 
-    async def _tokenize(self, text: str, *, add_special: bool) -> int:
-        body = {"content": text, "add_special": add_special, "parse_special": True}
-        async with self._counting, self._request("POST", "/tokenize", body) as response:
-            return len((await response.json())["tokens"])
+    async def _scored(self, prompt: Prompt, slot: int, extras: Extras) -> tuple[Token, ...]:
+        """The tokens of a prompt, with their logprobs."""
+        if isinstance(prompt, TokenPrompt):
+            ids = prompt.ids
+        else:
+            text = prompt if isinstance(prompt, str) else await self.render(prompt)
+            ids = tuple(token.id for token in await self._vocabulary.tokenize(text, special=True))
+        limit = await self.context_length()
+        if len(ids) >= limit:
+            raise ContextWindowExceeded(len(ids), limit)
+        scores = score(self._child, self._vocabulary, ids, slot, extras.top_logprobs or 0)
+        async with aclosing(scores) as tokens:
+            return tuple([token async for token in tokens])
 
-    async def _count_at_least(self, texts: Sequence[str], enough: int) -> int:
-        """Count in pieces, and stop when it is enough: all of two megabytes would take many seconds.
-
-        A word that is cut in two may have a token more, so one is taken off for each piece.
-        """
-        tokens = 0
-        for text in texts:
-            for start in range(0, len(text), _PIECE):
-                tokens += max(await self._tokenize(text[start : start + _PIECE], add_special=False) - 1, 0)
-                if tokens >= enough:
-                    return tokens
-        return tokens
+    async def _refuse_what_cannot_be(self, prompt: Prompt, params: SamplingParams, extras: Extras) -> None:
+        """Raise NotSupported or InvalidRequest for what the server would not do, or do wrong."""
+        if isinstance(prompt, TokenPrompt):
+            await self._vocabulary.check(prompt.ids)
+        await self._vocabulary.check(token for token, _ in params.logit_bias)
+        if extras.tools and (isinstance(prompt, str | TokenPrompt) or not await self.has_native_tools()):
+            raise NotSupported("tools")
+        if extras.tools and extras.top_logprobs is not None:
+            raise NotSupported("logprobs together with tools")
 
     async def _refuse_what_cannot_fit(self, prompt: Prompt) -> None:
         """Raise ContextWindowExceeded or InvalidRequest for what would keep the server busy, or crash it."""
         texts = _texts(prompt)
         limit = await self.context_length()
         if sum(map(len, texts)) > limit * _USUAL_PER_TOKEN:
-            tokens = await self._count_at_least(texts, limit)
+            tokens = await self._vocabulary.count_at_least(texts, limit)
             if tokens >= limit:
                 raise ContextWindowExceeded(
                     tokens,
@@ -169,30 +248,13 @@ class LlamaCppEngine(Engine):
                 limit=_UNBROKEN,
             )
 
-    @asynccontextmanager
-    async def _request(self, method: str, path: str, body: object = None) -> AsyncGenerator[Response, None]:
-        """Ask the child, and translate everything that can go wrong."""
-        try:
-            async with (
-                self._supervisor.use() as address,
-                request(address, method, path, body) as response,
-            ):
-                if response.status >= 400:
-                    raise failure_of(response.status, await response.read())
-                yield response
-        except OSError as error:
-            raise EngineInterrupted(
-                f"{self._model.stem} ended unexpectedly and is started again. Ask again, or let it continue.",
-                model=self._model.stem,
-            ) from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise EngineError(
-                f"{self._model.stem} gave an answer that cannot be read. If llama_server is set, update it."
-            ) from error
-
 
 def _texts(prompt: Prompt) -> list[str]:
-    return [prompt] if isinstance(prompt, str) else [message.content for message in prompt]
+    if isinstance(prompt, TokenPrompt):
+        return []
+    if isinstance(prompt, str):
+        return [prompt]
+    return [text for message in prompt for text in (message.content, *(call.arguments for call in message.tool_calls))]
 
 
 def _unbroken(texts: Sequence[str]) -> bool:

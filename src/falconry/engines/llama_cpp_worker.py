@@ -71,6 +71,8 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--log-verbosity", type=int, required=True)
     parser.add_argument("--no-ui", action="store_true")
     parser.add_argument("--offline", action="store_true")
+    parser.add_argument("--embeddings", action="store_true")
+    parser.add_argument("--pooling", choices=["mean"])
     return parser.parse_args(argv)
 
 
@@ -98,6 +100,9 @@ def _serve(options: argparse.Namespace) -> Any:
     params.cpuparams_batch.n_threads = options.threads_batch
     params.offline = options.offline
     params.ui = not options.no_ui
+    params.embedding = options.embeddings
+    if options.pooling:
+        params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     # Its defaults reflect every origin, with credentials.
     params.cors_origins = "localhost"
     params.cors_credentials = False

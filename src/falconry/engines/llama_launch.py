@@ -8,7 +8,7 @@ import re
 import stat
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +27,9 @@ SPARE_THREADS = 8
 _LARGE = 2**30
 _BATCH, _GPU_BATCH = 64, 512
 _HEAD_BYTES = 64 * 2**20
+EMBEDDING_TOKENS = 2048
+"""Tokens of one text that become a vector. Such a text is read in one batch, whose buffers lie in memory from the
+start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +66,11 @@ class Head:
     chat_template: bool
 
 
-def launch(model: Path, options: LlamaCppOptions) -> Launch:
-    """What the supervisor needs to know."""
+def launch(model: Path, options: LlamaCppOptions, *, embeddings: bool = False) -> Launch:
+    """What the supervisor needs to know. `embeddings`: of a server that makes vectors, and no text."""
     return Launch(
         name=model.stem,
-        command=partial(_command, model, options),
+        command=partial(_embedding_command if embeddings else _command, model, options),
         environment=_environment(),
         explain=partial(_explain, model),
         timeout=options.start_timeout,
@@ -95,6 +98,26 @@ def read_head(model: Path) -> Head:
         raise _cannot_load(model, error.strerror or str(error)) from error
 
 
+def read_vocabulary(model: Path) -> tuple[int, frozenset[int]]:
+    """How many tokens a model knows, and which of them are control tokens; 0 and none where its file does not say.
+
+    Raises EngineUnavailable as `read_head`.
+    """
+    try:
+        with model.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            found = _TOKEN_TYPES.search(data, 0, _HEAD_BYTES)
+            if found is None:
+                return 0, frozenset()
+            size = int.from_bytes(found[1], "little")
+            types = memoryview(data[found.end() : found.end() + 4 * size]).cast("i")
+            return size, frozenset(number for number, kind in enumerate(types) if kind in _CONTROL)
+    except (OSError, TypeError) as error:  # no such file, or the end of it
+        raise _cannot_load(model, str(error)) from error
+
+
+_CONTROL = (2, 3)
+"""Types of tokens that are no text: unknown, control."""
+_TOKEN_TYPES = re.compile(rb"tokenizer\.ggml\.token_type\x09\x00\x00\x00\x05\x00\x00\x00(.{8})", re.DOTALL)
 _CHAT_TEMPLATE = len("tokenizer.chat_template").to_bytes(8, "little") + b"tokenizer.chat_template"
 _CONTEXT_LENGTH = re.compile(rb"[a-z0-9]\.context_length\x04\x00\x00\x00(.{4})", re.DOTALL)
 
@@ -102,12 +125,29 @@ _CONTEXT_LENGTH = re.compile(rb"[a-z0-9]\.context_length\x04\x00\x00\x00(.{4})",
 def _command(model: Path, options: LlamaCppOptions, address: Address) -> list[str]:
     head = read_head(model)
     slot = options.context_length or min(head.context_length or _DEFAULT_CONTEXT, _DEFAULT_CONTEXT)
-    threads = options.threads or _threads(head.size)
+    # A server of the user's own has a GPU, probably.
+    batch = _batch(head.size) if options.llama_server is None else _GPU_BATCH
+    return [*_server(options), *_flags(model, options, address, slot, batch), "--no-ui", "--offline"]
+
+
+def _embedding_command(model: Path, options: LlamaCppOptions, address: Address) -> list[str]:
+    """One slot, and no cache: every text is read once."""
+    slot = min(options.context_length or EMBEDDING_TOKENS, EMBEDDING_TOKENS)
+    slot = min(read_head(model).context_length or slot, slot)
+    single = replace(options, slots=1, prompt_cache_mib=0, cache_reuse=0)
+    flags = _flags(model, single, address, slot, slot)
+    return [*_server(options), *flags, "--no-ui", "--offline", "--embeddings", "--pooling", "mean"]
+
+
+def _server(options: LlamaCppOptions) -> list[str]:
     worker = [sys.executable, "-P", llama_cpp_worker.__file__]
     launcher = [*worker, "--exec"] if sys.platform != "win32" else []
-    server, batch = worker, _batch(head.size)
-    if options.llama_server is not None:  # one that has a GPU, probably
-        server, batch = [_executable(options.llama_server)], _GPU_BATCH
+    return [*launcher, *(worker if options.llama_server is None else [_executable(options.llama_server)])]
+
+
+def _flags(model: Path, options: LlamaCppOptions, address: Address, slot: int, batch: int) -> list[str]:
+    """`slot` and `batch` are in tokens."""
+    threads = options.threads or _threads(read_head(model).size)
     flags: dict[str, object] = {
         "--model": model,
         "--alias": "m",
@@ -125,7 +165,7 @@ def _command(model: Path, options: LlamaCppOptions, address: Address) -> list[st
         "--threads-http": options.slots + SPARE_THREADS,
         "--log-verbosity": 2,
     }
-    return [*launcher, *server, *(str(part) for flag in flags.items() for part in flag), "--no-ui", "--offline"]
+    return [str(part) for flag in flags.items() for part in flag]
 
 
 def _executable(path: Path) -> str:

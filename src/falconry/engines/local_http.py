@@ -33,22 +33,28 @@ class BrokenStream(ConnectionError):
 
 
 class Response:
-    """The answer to one request; its body can be read once, inside the context of `request`."""
+    """The answer to one request; its body can be read once, inside the context of `request`.
+
+    Attributes:
+        pause: seconds between two reads of the body, to be set by whoever reads it, also in between.
+    """
 
     def __init__(self, status: int, connection: socket.socket, body: _Body, rest: bytes) -> None:
         self.status = status
+        self.pause = 0.0
         self._connection = connection
         self._body = body
         self._rest = rest
 
-    async def blocks(self, rest: float = 0.0) -> AsyncGenerator[bytes, None]:
-        """The body as it comes, with `rest` seconds between two reads. Raises BrokenStream, OSError."""
+    async def blocks(self) -> AsyncGenerator[bytes, None]:
+        """The body as it comes. Raises BrokenStream, OSError."""
         loop = asyncio.get_running_loop()
         data = self._rest
         while True:
             if block := self._body.feed(data):
                 yield block
-                await asyncio.sleep(rest)
+                if self.pause:
+                    await asyncio.sleep(self.pause)
             if self._body.complete:
                 return
             # Tries at once and only then waits: after the rest, what has come is taken without another wake-up.

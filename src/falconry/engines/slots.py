@@ -8,7 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 
-from falconry.messages import Prompt
+from falconry.messages import Prompt, TokenPrompt
+
+_PIECE = 64
+"""Tokens that are compared at once."""
 
 
 @dataclass(slots=True)
@@ -49,6 +52,9 @@ class Slots:
 
 def _parts(prompt: Prompt) -> dict[int, int]:
     """Lines of a raw prompt, messages of a conversation; not the system message, which many have in common."""
+    if isinstance(prompt, TokenPrompt):
+        pieces = [prompt.ids[start : start + _PIECE] for start in range(0, len(prompt.ids), _PIECE)]
+        return {hash(piece): len(piece) for piece in pieces}
     if isinstance(prompt, str):
         return {hash(line): len(line) for line in prompt.splitlines()}
     return {hash(message.content): len(message.content) for message in prompt if message.role != "system"}

@@ -13,14 +13,16 @@ class StopFilter:
 
     Attributes:
         stopped: a stop sequence was met; everything after it is dropped.
+        matched: which one it was.
     """
 
-    __slots__ = ("_held", "_stop", "stopped")
+    __slots__ = ("_held", "_stop", "matched", "stopped")
 
     def __init__(self, stop: Sequence[str]) -> None:
         self._stop = tuple(text for text in stop if text)
         self._held = ""
         self.stopped = False
+        self.matched: str | None = None
 
     def feed(self, text: str) -> str:
         """Take the next piece, give what can be shown by now."""
@@ -31,9 +33,10 @@ class StopFilter:
         text = self._held + text
         found = [(at + len(stop), at) for stop in self._stop if (at := text.find(stop)) >= 0]
         if found:
-            self.stopped = True
+            end, at = min(found)
+            self.stopped, self.matched = True, text[at:end]
             self._held = ""
-            return text[: min(found)[1]]
+            return text[:at]
         cut = min(_start_of_prefix(text, stop) for stop in self._stop)
         self._held = text[cut:]
         return text[:cut]

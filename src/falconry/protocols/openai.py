@@ -7,11 +7,13 @@ https://platform.openai.com/docs/api-reference/chat
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from falconry.errors import FalconryError
-from falconry.messages import FinishReason, Message, SamplingParams, Usage
+from falconry.messages import Extras, FinishReason, Grammar, Message, SamplingParams, Token, ToolCallDelta, Usage
+from falconry.protocols.logprobs import read_tokens
 
 # OpenAI takes at most four stop sequences, and servers that copy it refuse more. The rest is up to the caller.
 MAX_STOP = 4
@@ -23,12 +25,20 @@ _BROKEN = frozenset({"error", "abort", "cancelled", "insufficient_system_resourc
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What one chunk, or a whole reply, brings. `finish_reason` is the server's own word for it."""
+    """What one chunk, or a whole reply, brings.
+
+    Attributes:
+        finish_reason: the server's own word for it.
+        stop_sequence: which one ended the reply, where the server tells (vLLM, SGLang).
+    """
 
     text: str = ""
     thinking: str = ""
     finish_reason: str | None = None
     usage: Usage | None = None
+    tool_calls: tuple[ToolCallDelta, ...] = ()
+    tokens: tuple[Token, ...] = ()
+    stop_sequence: str | None = None
 
 
 def sampling_fields(params: SamplingParams) -> dict[str, object]:
@@ -39,15 +49,59 @@ def sampling_fields(params: SamplingParams) -> dict[str, object]:
         "top_p": params.top_p,
         "top_k": params.top_k,
         "min_p": params.min_p,
+        "typical_p": params.typical_p,
         "repetition_penalty": params.repetition_penalty,
+        "presence_penalty": params.presence_penalty,
+        "frequency_penalty": params.frequency_penalty,
+        "logit_bias": {str(token): bias for token, bias in params.logit_bias} or None,
         "stop": list(params.stop[:MAX_STOP]) or None,
         "seed": params.seed,
     }
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def message_list(messages: Sequence[Message]) -> list[dict[str, str]]:
-    return [{"role": message.role, "content": message.content} for message in messages]
+def message_list(messages: Sequence[Message]) -> list[dict[str, object]]:
+    return [_message(message) for message in messages]
+
+
+def _message(message: Message) -> dict[str, object]:
+    body: dict[str, object] = {"role": message.role, "content": message.content}
+    if message.tool_calls:
+        body["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in message.tool_calls
+        ]
+    if message.tool_call_id is not None:
+        body["tool_call_id"] = message.tool_call_id
+    return body
+
+
+def tool_fields(extras: Extras) -> dict[str, object]:
+    """The functions that may be called, and whether one must be; nothing where there are none."""
+    if not extras.tools:
+        return {}
+    tools = [
+        {
+            "type": "function",
+            "function": {
+                "name": tool.name,
+                "description": tool.description,
+                "parameters": json.loads(tool.parameters),
+            },
+        }
+        for tool in extras.tools
+    ]
+    choice: object = extras.tool_choice
+    if choice not in ("auto", "required", "none"):
+        choice = {"type": "function", "function": {"name": choice}}
+    return {"tools": tools, "tool_choice": choice}
+
+
+def response_format(grammar: Grammar) -> dict[str, object]:
+    """The shape of the reply, JSON with or without a schema; a regular expression has no standard name."""
+    if grammar.kind == "json_object":
+        return {"type": "json_object"}
+    return {"type": "json_schema", "json_schema": {"name": "reply", "schema": json.loads(grammar.text)}}
 
 
 def read_chunk(body: Mapping[str, object]) -> Chunk:
@@ -59,12 +113,52 @@ def read_chunk(body: Mapping[str, object]) -> Chunk:
         return Chunk(usage=usage)
     finish = choice.get("finish_reason")
     reason = finish if isinstance(finish, str) and finish else None
+    tokens = read_tokens(logprobs) if (logprobs := choice.get("logprobs")) else ()
+    stop = choice.get("stop_reason", choice.get("matched_stop"))
+    stop = stop if isinstance(stop, str) and stop else None
     delta = choice.get("delta") or choice.get("message")
     if not isinstance(delta, Mapping):
-        return Chunk(_string(choice.get("text")), "", reason, usage)
+        return Chunk(_string(choice.get("text")), "", reason, usage, tokens=tokens, stop_sequence=stop)
     text, thinking = _read_content(delta.get("content"))
     thinking += _string(delta.get("reasoning_content")) or _string(delta.get("reasoning"))
-    return Chunk(text, thinking, reason, usage)
+    calls = _read_tool_calls(given) if (given := delta.get("tool_calls")) else ()
+    return Chunk(text, thinking, reason, usage, calls, tokens, stop)
+
+
+def _read_tool_calls(calls: object) -> tuple[ToolCallDelta, ...]:
+    """The pieces of calls. Whole replies do not number them, and some servers send arguments as an object."""
+    # TGI sends one call, not a list of them, in the streams of older versions.
+    entries = calls if isinstance(calls, list) else [calls]
+    found = []
+    for place, call in enumerate(entries):
+        if not isinstance(call, Mapping) or not isinstance(function := call.get("function"), Mapping):
+            continue
+        index, arguments = call.get("index"), function.get("arguments")
+        if isinstance(arguments, Mapping):
+            arguments = json.dumps(arguments, ensure_ascii=False)
+        found.append(
+            ToolCallDelta(
+                index=index if isinstance(index, int) else place,
+                id=_string(call.get("id")),
+                name=_string(function.get("name")),
+                arguments=_string(arguments),
+            )
+        )
+    return tuple(found)
+
+
+def read_embeddings(body: object) -> tuple[list[list[float]], int] | None:
+    """The vectors in the answer of /embeddings, in the order of the texts, and its tokens; None for anything else."""
+    data = body.get("data") if isinstance(body, Mapping) else None
+    if not isinstance(body, Mapping) or not isinstance(data, list):
+        return None
+    try:
+        ordered = sorted(data, key=lambda entry: int(entry["index"]))
+        vectors = [[float(value) for value in entry["embedding"]] for entry in ordered]
+    except (KeyError, TypeError, ValueError):
+        return None
+    usage = body.get("usage")
+    return vectors, _count(usage.get("prompt_tokens")) if isinstance(usage, Mapping) else 0
 
 
 def read_finish(reason: str) -> FinishReason | None:
