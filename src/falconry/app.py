@@ -20,11 +20,13 @@ from falconry.api.complete import complete_router
 from falconry.api.conversations import conversations_router, replies_router
 from falconry.api.errors import install_error_handlers
 from falconry.api.health import health_router
+from falconry.api.metrics import CountRequests, metrics_router
 from falconry.gate.body import BodyLimit
 from falconry.gate.gate import Gate
 from falconry.gate.guard import Guard
 from falconry.gate.request_log import RequestLog
 from falconry.gate.route_table import Entry, RouteTable, read_routes
+from falconry.metrics import Metrics
 from falconry.services import Services, open_services
 from falconry.settings import LOOPBACK, Settings
 
@@ -36,23 +38,26 @@ def create_app(services: Services) -> FastAPI:
 
     Raises RuntimeError where a route does not say who may use it.
     """
-    app, table = build_routes(services)
+    metrics = Metrics(services.pool)
+    app, table = build_routes(services, metrics)
     settings = services.settings
     # The last one added is the outermost.
     app.add_middleware(Gate, people=services.people, table=table, local=settings.host in LOOPBACK)
     app.add_middleware(CORSMiddleware, **_cross_origin(settings))
     app.add_middleware(BodyLimit, most=settings.max_body_mib * 2**20)
     app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts, allowed_origins=settings.allowed_origins)
+    app.add_middleware(CountRequests, metrics=metrics)
     app.add_middleware(RequestLog)
     return app
 
 
-def build_routes(services: Services) -> tuple[FastAPI, RouteTable]:
+def build_routes(services: Services, metrics: Metrics) -> tuple[FastAPI, RouteTable]:
     """The application without what stands in front of it, and the table of its routes."""
     app = FastAPI(title="Falconry", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     install_error_handlers(app)
     for router in (
         health_router(services),
+        metrics_router(metrics),
         conversations_router(services),
         replies_router(services),
         complete_router(services),
@@ -115,7 +120,7 @@ async def serve(settings: Settings, listener: socket.socket, on_ready: Callable[
         config = uvicorn.Config(
             create_app(services),
             access_log=False,
-            log_level=settings.log_level,
+            log_config=None,  # uvicorn's lines go where all others go
             timeout_graceful_shutdown=GRACE,
             server_header=False,
             proxy_headers=False,

@@ -107,6 +107,10 @@ class EnginePool:
             for spec in self._specs.values()
         ]
 
+    def loaded(self) -> frozenset[str]:
+        """The names of the models whose engines are there."""
+        return frozenset(self._loaded)
+
     async def generate(
         self,
         name: str,
