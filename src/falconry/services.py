@@ -8,6 +8,8 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
+from falconry.access.limits import Allowance, Limits
+from falconry.access.people import People
 from falconry.chat.chat import Chat
 from falconry.engines.pool import EnginePool, open_pool
 from falconry.settings import Settings
@@ -19,12 +21,17 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the doors work with. `stopping` is set when Falconry ends, so that open streams close by themselves."""
+    """What the doors work with. `stopping` is set when Falconry ends, so that open streams close by themselves.
+
+    `chat` is the one of the person at this machine; a user's is `chat.of(person.id)`.
+    """
 
     settings: Settings
     database: Database
     pool: EnginePool
     chat: Chat
+    people: People
+    limits: Limits
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -34,6 +41,8 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services, None]:
     async with AsyncExitStack() as stack:
         database = await Database.open(settings.url, settings.data_dir / "running")
         stack.push_async_callback(database.aclose)
+        people = People(database, session_days=settings.session_days)
+        stack.push_async_callback(people.aclose)
         store = Conversations(database)
         for reply_id in await store.interrupt_orphans():
             logger.warning("Reply %s was cut off when Falconry last ended; its text is kept.", reply_id)
@@ -41,6 +50,13 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services, None]:
         stack.push_async_callback(pool.aclose)
         chat = Chat(store, pool, unwatched_limit=settings.reply_timeout)
         stack.push_async_callback(chat.aclose)
-        services = Services(settings, database, pool, chat)
+        services = Services(settings, database, pool, chat, people, _limits(settings))
         stack.callback(services.stopping.set)
         yield services
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        user=Allowance(settings.user_concurrency, settings.user_requests_per_minute),
+        key=Allowance(settings.key_concurrency, settings.key_requests_per_minute),
+    )

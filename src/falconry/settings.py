@@ -78,7 +78,9 @@ class Settings(BaseSettings):
     )
 
     # Where Falconry listens
-    host: str = Field("127.0.0.1", description="Address to listen on. Only loopback until logins exist.")
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on. Any but loopback needs a user first: `falconry users add`."
+    )
     port: int = Field(
         7860,
         ge=0,
@@ -164,11 +166,30 @@ class Settings(BaseSettings):
     )
     loaded_models: int = Field(2, ge=1, le=64, description="Local models in memory at the same time.")
 
+    # People
+    session_days: float = Field(30.0, gt=0, le=3650, description="Days until a login ends.")
+    user_concurrency: int = Field(
+        8, ge=1, le=100_000, description="Requests for a model that one user may have open at the same time."
+    )
+    user_requests_per_minute: int | None = Field(
+        None, ge=1, le=1_000_000, description="Requests for a model that one user may make in a minute."
+    )
+    key_concurrency: int | None = Field(
+        None,
+        ge=1,
+        le=100_000,
+        description="The same for one API key or login, so that one program cannot take all that its owner may have.",
+    )
+    key_requests_per_minute: int | None = Field(
+        None, ge=1, le=1_000_000, description="Requests for a model that one API key or login may make in a minute."
+    )
+
     # Limits
     max_body_mib: int = Field(16, ge=1, le=1024, description="Largest request that is read, in MiB.")
     engine_timeout: float = Field(120.0, gt=0, description="Seconds of silence after which an endpoint counts as dead.")
     reply_timeout: float = Field(600.0, gt=0, description="Seconds after which a reply that nobody watches ends.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("warning", description="What the log tells.")
+    log_format: Literal["text", "json"] = Field("text", description="Lines for people, or a JSON object a line.")
 
     @field_validator("allowed_hosts", "allowed_origins", "models", mode="before")
     @classmethod

@@ -2,6 +2,9 @@
 
 The page, the programs' API and the terminal all come in here. A reply is a job of this object: whoever asked may
 leave, and come back to it.
+
+A Chat belongs to one person, and nothing of another's exists for it. The one that is built first is that of the person
+at this machine; `of` gives a user's.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from contextlib import AbstractContextManager
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -52,13 +56,20 @@ class Chat:
         self._replies = Replies()
         self._prompters = Prompters()
         self._unwatched_limit = unwatched_limit
-        self._closing = False
+        self._closing = asyncio.Event()
+        self._owner_id = ""
+
+    def of(self, owner_id: str) -> Chat:
+        """The chat of the user with this id, with the same engines and replies in flight."""
+        theirs = copy(self)
+        theirs._owner_id, theirs._store = owner_id, self._store.of(owner_id)
+        return theirs
 
     # -- conversations
 
     async def create_conversation(self, title: str = "") -> Conversation:
         conversation = await self._store.create(title)
-        self._replies.changed(conversation.id, listed=True)
+        self._replies.changed(self._owner_id, conversation.id, listed=True)
         return conversation
 
     async def conversation(self, conversation_id: str) -> Conversation:
@@ -70,10 +81,10 @@ class Chat:
         return await self._store.newest(limit)
 
     async def delete_conversation(self, conversation_id: str) -> None:
-        if (reply := self._replies.running(conversation_id)) is not None:
+        if (reply := self.running(conversation_id)) is not None:
             await self.stop(reply.id)
         await self._store.delete(conversation_id)
-        self._replies.changed(conversation_id, listed=True)
+        self._replies.changed(self._owner_id, conversation_id, listed=True)
 
     async def messages(
         self, conversation_id: str, *, before: str | None = None, limit: int | None = None
@@ -165,7 +176,7 @@ class Chat:
 
     async def stop(self, reply_id: str) -> StoredMessage:
         """Stop a reply and give it as it ended. One that has ended already is given as it is."""
-        reply = self._replies.find(reply_id)
+        reply = self.find(reply_id)
         if reply is None:
             return await self._store.message(reply_id)
         reply.stop()
@@ -175,15 +186,15 @@ class Chat:
 
     def running(self, conversation_id: str) -> Reply | None:
         """The reply in flight of a conversation."""
-        return self._replies.running(conversation_id)
+        return self._replies.running(self._owner_id, conversation_id)
 
     def find(self, reply_id: str) -> Reply | None:
         """A reply in flight by its id."""
-        return self._replies.find(reply_id)
+        return self._replies.find(self._owner_id, reply_id)
 
     def watch(self, conversation_id: str | None) -> AbstractContextManager[Watcher]:
         """Wake up when messages or the running reply change; with None, when the list of conversations does."""
-        return self._replies.watch(conversation_id)
+        return self._replies.watch(self._owner_id, conversation_id)
 
     # -- the context window
 
@@ -240,7 +251,7 @@ class Chat:
     # -- inside
 
     def _new_reply(self, conversation_id: str, model: str | None, params: SamplingParams | None) -> StoredMessage:
-        if self._closing:
+        if self._closing.is_set():
             raise EngineError("Falconry is shutting down.", code="shutting_down")
         return StoredMessage(
             id=new_id(),
@@ -256,13 +267,14 @@ class Chat:
 
     async def _start(self, answer: StoredMessage, last_id: str, system: str | None) -> None:
         """Start the job that writes a reply to the branch that ends with message `last_id`."""
-        reply = Reply(answer)
+        reply = Reply(answer, self._owner_id)
         request = TurnRequest(
             last_id=last_id,
             before=await self._before(answer),
             model=self._pool.resolve(answer.model),
             params=answer.params or SamplingParams(),
             system=_system(system),
+            owner=self._owner_id,
         )
         turn = Turn(
             reply,
@@ -292,12 +304,12 @@ class Chat:
         return message
 
     def _refuse_while_running(self, conversation_id: str) -> None:
-        if self._replies.running(conversation_id) is not None:
+        if self.running(conversation_id) is not None:
             raise StaleConversation("A reply is still being written. Stop it, or wait for it.", code="reply_running")
 
     async def aclose(self) -> None:
-        """Take no more questions; let the replies in flight store themselves as interrupted."""
-        self._closing = True
+        """Take no more questions, of anybody; let the replies in flight store themselves as interrupted."""
+        self._closing.set()
         tasks = [reply.task for reply in self._replies.all() if reply.task is not None]
         for reply in self._replies.all():
             reply.cancel()

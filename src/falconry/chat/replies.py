@@ -19,14 +19,16 @@ class Reply:
     """A reply while it is written. Its text only grows, and what is in it is already in the database.
 
     Attributes:
+        owner_id: the person whose conversation it is in.
         text, thinking: what there is so far.
         version: grows with every change.
         status: "running" until it ends.
         message: the stored message; after the end it is the final one.
     """
 
-    def __init__(self, message: StoredMessage) -> None:
+    def __init__(self, message: StoredMessage, owner_id: str = "") -> None:
         self.message = message
+        self.owner_id = owner_id
         self.id = message.id
         self.conversation_id = message.conversation_id
         self.text = message.content
@@ -69,57 +71,64 @@ class Watcher:
 
 
 class Replies:
-    """The replies in flight, at most one per conversation, and who watches."""
+    """The replies in flight, at most one per conversation, and who watches.
+
+    A person finds and watches only what is theirs: whoever watches a conversation by another's name is never woken.
+    """
 
     def __init__(self) -> None:
         self._running: dict[str, Reply] = {}
-        self._watchers: defaultdict[str | None, set[Watcher]] = defaultdict(set)
+        # By owner and conversation; None in place of a conversation is the owner's list of them.
+        self._watchers: defaultdict[tuple[str, str | None], set[Watcher]] = defaultdict(set)
         self._unwatched_since: dict[str, float] = {}
 
     def start(self, reply: Reply) -> None:
         self._running[reply.conversation_id] = reply
         self._unwatched_since[reply.conversation_id] = monotonic()
-        self.changed(reply.conversation_id, listed=True)
+        self.changed(reply.owner_id, reply.conversation_id, listed=True)
 
     def end(self, reply: Reply) -> None:
         if self._running.get(reply.conversation_id) is reply:
             del self._running[reply.conversation_id]
             self._unwatched_since.pop(reply.conversation_id, None)
-        self.changed(reply.conversation_id, listed=True)
+        self.changed(reply.owner_id, reply.conversation_id, listed=True)
 
-    def running(self, conversation_id: str) -> Reply | None:
-        return self._running.get(conversation_id)
+    def running(self, owner_id: str, conversation_id: str) -> Reply | None:
+        reply = self._running.get(conversation_id)
+        return reply if reply is not None and reply.owner_id == owner_id else None
 
-    def find(self, reply_id: str) -> Reply | None:
-        return next((reply for reply in self._running.values() if reply.id == reply_id), None)
+    def find(self, owner_id: str, reply_id: str) -> Reply | None:
+        mine = (reply for reply in self._running.values() if reply.owner_id == owner_id)
+        return next((reply for reply in mine if reply.id == reply_id), None)
 
     def all(self) -> list[Reply]:
         return list(self._running.values())
 
-    def unwatched_seconds(self, conversation_id: str) -> float:
-        """How long nobody has watched a conversation, in seconds; 0 while somebody does."""
-        if self._watchers.get(conversation_id):
+    def unwatched_seconds(self, reply: Reply) -> float:
+        """How long nobody has watched a reply's conversation, in seconds; 0 while somebody does."""
+        if self._watchers.get((reply.owner_id, reply.conversation_id)):
             return 0.0
-        return monotonic() - self._unwatched_since.get(conversation_id, monotonic())
+        return monotonic() - self._unwatched_since.get(reply.conversation_id, monotonic())
 
-    def changed(self, conversation_id: str, *, listed: bool = False) -> None:
+    def changed(self, owner_id: str, conversation_id: str, *, listed: bool = False) -> None:
         """Wake the conversation's watchers, and where the list of conversations changed, the list's too."""
-        for watcher in self._watchers.get(conversation_id, ()):
+        for watcher in self._watchers.get((owner_id, conversation_id), ()):
             watcher.wake()
         if listed:
-            for watcher in self._watchers.get(None, ()):
+            for watcher in self._watchers.get((owner_id, None), ()):
                 watcher.wake()
 
     @contextmanager
-    def watch(self, conversation_id: str | None) -> Iterator[Watcher]:
-        """Watch one conversation, or with None the list of all."""
-        watcher = Watcher()
-        self._watchers[conversation_id].add(watcher)
+    def watch(self, owner_id: str, conversation_id: str | None) -> Iterator[Watcher]:
+        """Watch one conversation, or with None the list of all that a person has."""
+        watcher, place = Watcher(), (owner_id, conversation_id)
+        self._watchers[place].add(watcher)
         try:
             yield watcher
         finally:
-            self._watchers[conversation_id].discard(watcher)
-            if not self._watchers[conversation_id]:
-                del self._watchers[conversation_id]
-                if conversation_id in self._unwatched_since:
-                    self._unwatched_since[conversation_id] = monotonic()
+            self._watchers[place].discard(watcher)
+            if not self._watchers[place]:
+                del self._watchers[place]
+                reply = self._running.get(conversation_id or "")
+                if reply is not None and reply.owner_id == owner_id:
+                    self._unwatched_since[reply.conversation_id] = monotonic()

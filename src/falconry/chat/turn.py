@@ -208,13 +208,13 @@ class Turn:
     def _show(self, text: str, thinking: str) -> None:
         self._reply.text, self._reply.thinking = text, thinking
         self._reply.version += 1
-        self._replies.changed(self._reply.conversation_id)
+        self._replies.changed(self._reply.owner_id, self._reply.conversation_id)
 
     async def _end_unwatched(self) -> None:
         """A generation that nobody watches ends after a while; the text is kept and can be continued."""
         while True:
             await asyncio.sleep(min(WATCH_SECONDS, self._unwatched_limit))
-            if self._replies.unwatched_seconds(self._reply.conversation_id) >= self._unwatched_limit:
+            if self._replies.unwatched_seconds(self._reply) >= self._unwatched_limit:
                 raise EngineInterrupted("Nobody watched this reply for a long time, so it ended.", code="unwatched")
 
     async def _finish(self, status: Status, error: FalconryError | None) -> None:

@@ -138,7 +138,7 @@ class Users:
 
 def name_key(name: str) -> str:
     """What two names have in common that a person takes for the same."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name.strip()).casefold())
 
 
 def _alone(c: Connection) -> None:
