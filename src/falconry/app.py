@@ -6,10 +6,12 @@ is it, and is this route theirs), the framework.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
 from fastapi import FastAPI
@@ -42,10 +44,16 @@ def create_app(services: Services) -> FastAPI:
     app, table = build_routes(services, metrics)
     settings = services.settings
     # The last one added is the outermost.
-    app.add_middleware(Gate, people=services.people, table=table, local=settings.host in LOOPBACK)
+    app.add_middleware(
+        Gate,
+        people=services.people,
+        limits=services.limits,
+        table=table,
+        local=settings.host in LOOPBACK and not settings.share,
+    )
     app.add_middleware(CORSMiddleware, **_cross_origin(settings))
     app.add_middleware(BodyLimit, most=settings.max_body_mib * 2**20)
-    app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts, allowed_origins=settings.allowed_origins)
+    app.add_middleware(Guard, allowed_hosts=services.hosts, allowed_origins=settings.allowed_origins)
     app.add_middleware(CountRequests, metrics=metrics)
     app.add_middleware(RequestLog)
     return app
@@ -88,15 +96,26 @@ def _cross_origin(settings: Settings) -> dict[str, Any]:
 class _Server(uvicorn.Server):
     """uvicorn, but open streams hear of the end before it waits for them."""
 
-    def __init__(self, config: uvicorn.Config, services: Services, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, services: Services, port: int, on_ready: Callable[[str | None], None]
+    ) -> None:
         super().__init__(config)
         self._services = services
+        self._port = port
         self._on_ready = on_ready
+        self._close_tunnel: Callable[[], None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            self._on_ready()
+            self._on_ready(await self._open_tunnel() if self._services.settings.share else None)
+
+    async def _open_tunnel(self) -> str:
+        from falconry.web.share import open_tunnel  # Gradio's
+
+        url, self._close_tunnel = await asyncio.to_thread(open_tunnel, self._port)
+        self._services.hosts.add(urlsplit(url).netloc)
+        return url
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
@@ -104,17 +123,21 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._services.stopping.set()
+        if self._close_tunnel is not None:
+            self._close_tunnel()
         await self._services.chat.aclose()
         await super().shutdown(sockets)
 
 
-async def serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], None]) -> None:
+async def serve(settings: Settings, listener: socket.socket, on_ready: Callable[[str | None], None]) -> None:
     """Serve on a bound socket until SIGTERM or SIGINT.
 
     Replies in flight are stored as interrupted, streams end, engines stop.
 
     Args:
-        on_ready: called once when the first request can be answered.
+        on_ready: called once when the first request can be answered; with the public address where one was asked for.
+
+    Raises StorageError, ModelNotFound, ShareFailed.
     """
     async with open_services(settings) as services:
         config = uvicorn.Config(
@@ -125,4 +148,4 @@ async def serve(settings: Settings, listener: socket.socket, on_ready: Callable[
             server_header=False,
             proxy_headers=False,
         )
-        await _Server(config, services, on_ready).serve(sockets=[listener])
+        await _Server(config, services, listener.getsockname()[1], on_ready).serve(sockets=[listener])

@@ -21,9 +21,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the doors work with. `stopping` is set when Falconry ends, so that open streams close by themselves.
+    """What the doors work with.
 
-    `chat` is the one of the person at this machine; a user's is `chat.of(person.id)`.
+    `chat` is the one of the person at this machine; a user's is `chat.of(person.id)`. `hosts` are the names under which
+    we may be reached beside the loopback ones; a tunnel adds its own. `stopping` is set when Falconry ends, so that open
+    streams close by themselves.
     """
 
     settings: Settings
@@ -32,6 +34,7 @@ class Services:
     chat: Chat
     people: People
     limits: Limits
+    hosts: set[str] = field(default_factory=set)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -50,7 +53,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services, None]:
         stack.push_async_callback(pool.aclose)
         chat = Chat(store, pool, unwatched_limit=settings.reply_timeout)
         stack.push_async_callback(chat.aclose)
-        services = Services(settings, database, pool, chat, people, _limits(settings))
+        services = Services(settings, database, pool, chat, people, _limits(settings), set(settings.allowed_hosts))
         stack.callback(services.stopping.set)
         yield services
 

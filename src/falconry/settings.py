@@ -98,6 +98,10 @@ class Settings(BaseSettings):
         description="Origins, each like `https://app.example.org`, whose pages may use the programs' routes. In a "
         "variable separated by commas.",
     )
+    share: bool = Field(
+        False,
+        description="Open a public address, too, through Gradio's tunnel. It needs a user first: `falconry users add`.",
+    )
     open_browser: bool = Field(True, description="Open the page in a browser where there is one.")
     pages: bool = Field(
         True, description="Serve the pages. Without them Falconry answers programs only, and starts 3 s faster."

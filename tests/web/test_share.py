@@ -38,7 +38,7 @@ def test_a_tunnel_leads_to_our_port_and_is_closed_again(frpc: Path) -> None:
 
 def test_a_tunnel_that_is_refused_says_so(frpc: Path, capfd: pytest.CaptureFixture[str]) -> None:
     install(frpc, REFUSED)
-    with pytest.raises(ShareFailed, match="Falconry itself runs on"):
+    with pytest.raises(ShareFailed, match="start without --share"):
         open_tunnel(7860)
     assert tunneling.CURRENT_TUNNELS == []
     capfd.readouterr()

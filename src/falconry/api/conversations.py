@@ -72,7 +72,7 @@ def conversations_router(services: Services) -> APIRouter:
         await mine(asker).delete_conversation(conversation_id)
 
     @router.post("/conversations/{conversation_id}/replies", status_code=201)
-    @user("conversations")
+    @user("conversations", counted=True)
     async def ask(asker: Asker, conversation_id: Id, body: NewTurn) -> Json:
         message, reply = await mine(asker).ask(
             conversation_id,
@@ -132,7 +132,7 @@ def replies_router(services: Services) -> APIRouter:
         return message_json(await mine(asker).stop(reply_id))
 
     @router.post("/{reply_id}/regenerate", status_code=201)
-    @user("conversations")
+    @user("conversations", counted=True)
     async def regenerate(asker: Asker, reply_id: Id, body: TurnOptions | None = None) -> Json:
         options = body or TurnOptions()
         answer = await mine(asker).regenerate(
@@ -141,7 +141,7 @@ def replies_router(services: Services) -> APIRouter:
         return {"reply": message_json(answer)}
 
     @router.post("/{reply_id}/continue")
-    @user("conversations")
+    @user("conversations", counted=True)
     async def resume(asker: Asker, reply_id: Id) -> Json:
         return {"reply": message_json(await mine(asker).resume(reply_id))}
 
@@ -154,7 +154,7 @@ def replies_router(services: Services) -> APIRouter:
             **asdict(seen.context),
             "exact": seen.context.error == 0.0,
             "prompt": seen.prompt,
-            "messages": [asdict(message) for message in seen.messages],
+            "messages": [{"role": message.role, "content": message.content} for message in seen.messages],
         }
 
     return router

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from http.cookies import CookieError, SimpleCookie
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from falconry.access.limits import Limits
 from falconry.access.people import People
 from falconry.access.person import LOCAL, Person
 from falconry.errors import FalconryError, NotAllowed, NotAuthenticated
@@ -33,13 +34,15 @@ class Gate:
 
     Args:
         people: who there is; asked for every request, and quick by its cache.
+        limits: how much each may ask for.
         table: the routes, with who may use them.
         local: whether only this machine can reach us, so that nobody needs to log in while there are no users.
     """
 
-    def __init__(self, app: ASGIApp, people: People, table: RouteTable, *, local: bool) -> None:
+    def __init__(self, app: ASGIApp, people: People, limits: Limits, table: RouteTable, *, local: bool) -> None:
         self._app = app
         self._people = people
+        self._limits = limits
         self._table = table
         self._local = local
 
@@ -54,17 +57,27 @@ class Gate:
             await self._app(scope, receive, send)
             return
         try:
-            person = await self._admit(scope)
+            person, counted = await self._admit(scope)
+            if person is None or not person.credential:
+                await self._app(scope, receive, send)
+                return
+            with self._limits.admit(person) if counted else nullcontext():
+                await self._answer(person, scope, receive, send)
         except FalconryError as error:
             await self._turn_away(scope, send, error)
-            return
-        scope.setdefault("state", {})["person"] = person
-        if person is None or not person.credential:
-            await self._app(scope, receive, send)
-            return
-        await self._people.while_valid(person, self._app(scope, receive, send))
 
-    async def _admit(self, scope: Scope) -> Person | None:
+    async def _answer(self, person: Person, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the application answer, as long as the session or key is good."""
+        answer = _Answer(send)
+        if await self._people.while_valid(person, self._app(scope, receive, answer)):
+            return
+        if not answer.begun:
+            raise NotAuthenticated("This session or key has ended.", code="credential_ended")
+        if not answer.complete:  # a stream that breaks off: whoever reads it looks for the end that its protocol has
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _admit(self, scope: Scope) -> tuple[Person | None, bool]:
+        """Who asks, and whether it counts. Raises NotAuthenticated, NotAllowed, NotFound, MethodNotAllowed."""
         person = await self._who(scope)
         try:
             entry = self._table.find(scope["method"], scope["path"])
@@ -72,9 +85,9 @@ class Gate:
             if person is None:  # a stranger does not learn which paths there are
                 raise _unknown() from None
             raise
-        scope.setdefault("state", {})["route"] = entry.path
+        scope.setdefault("state", {}).update(route=entry.path, person=person)
         _check(person, entry.access)
-        return person
+        return person, entry.access.counted and scope["method"] == "POST"
 
     async def _who(self, scope: Scope) -> Person | None:
         """The person behind a request; None for a stranger. A wrong key is an error, also where none is needed."""
@@ -100,6 +113,20 @@ class Gate:
             await send({"type": "http.response.body", "body": b""})
             return
         await send_refusal(scope, send, error)
+
+
+class _Answer:
+    """Passes an answer on and notices how far it came."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.begun = False
+        self.complete = False
+
+    async def __call__(self, message: Message) -> None:
+        self.begun = True
+        self.complete = message["type"] == "http.response.body" and not message.get("more_body", False)
+        await self._send(message)
 
 
 def _check(person: Person | None, access: Access) -> None:

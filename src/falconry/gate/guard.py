@@ -17,7 +17,7 @@ Programs send no Origin and no Sec-Fetch headers and are not hindered.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -56,16 +56,17 @@ class Guard:
     """ASGI middleware. See the module.
 
     Args:
-        allowed_hosts: names, each `host` or `host:port`, beside the loopback ones. A loopback name is right with any
-            port, since the port belongs to this machine: tunnels and containers change it.
+        allowed_hosts: names, each `host` or `host:port`, beside the loopback ones; looked at for every request, so
+            that one may be added. A loopback name is right with any port, since the port belongs to this machine:
+            tunnels and containers change it.
         allowed_origins: origins, `https://app.example.org`, whose pages may use the programs' routes, with a key.
     """
 
-    def __init__(self, app: ASGIApp, allowed_hosts: Iterable[str] = (), allowed_origins: Iterable[str] = ()) -> None:
+    def __init__(self, app: ASGIApp, allowed_hosts: Collection[str] = (), allowed_origins: Iterable[str] = ()) -> None:
         self._app = app
         self._origins = frozenset(origin.lower().rstrip("/").encode() for origin in allowed_origins)
         self._names = frozenset(name.encode() for name in _LOOPBACK_NAMES)
-        self._hosts = frozenset(host.lower().encode() for host in allowed_hosts)
+        self._hosts = allowed_hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -98,7 +99,10 @@ class Guard:
         match = _HOST.fullmatch(host)
         if match is None or int(match["port"] or 0) > 65535:
             return False
-        return match["name"] in self._names or host in self._hosts or match["name"] in self._hosts
+        if match["name"] in self._names:
+            return True
+        hosts = {name.lower().encode() for name in self._hosts}
+        return host in hosts or match["name"] in hosts
 
     def _check_site(self, scope: Scope, headers: list[tuple[bytes, bytes]]) -> None:
         """Refuse what a browser sends on behalf of another site."""

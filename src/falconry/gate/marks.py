@@ -23,10 +23,16 @@ _ATTRIBUTE = "__falconry_access__"
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """`scope` is what a session or key must be good for; None for public routes."""
+    """What a route asks of whoever comes.
+
+    Attributes:
+        scope: what a session or key must be good for; None for public routes.
+        counted: a model works for it, so it counts against what a person may ask for (`falconry.access.limits`).
+    """
 
     level: Level
     scope: Scope | None = None
+    counted: bool = False
 
 
 PUBLIC = Access("public")
@@ -38,9 +44,9 @@ def public(endpoint: F) -> F:
     return _mark(endpoint, PUBLIC)
 
 
-def user(scope: Scope) -> Callable[[F], F]:
-    """Any user, with a session or with a key that has this scope."""
-    return lambda endpoint: _mark(endpoint, Access("user", scope))
+def user(scope: Scope, *, counted: bool = False) -> Callable[[F], F]:
+    """Any user, with a session or with a key that has this scope. What has the scope "inference" is always counted."""
+    return lambda endpoint: _mark(endpoint, Access("user", scope, counted or scope == "inference"))
 
 
 def admin(endpoint: F) -> F:

@@ -31,8 +31,8 @@ def open_tunnel(port: int) -> tuple[str, Callable[[], None]]:
     except (OSError, RuntimeError, ValueError, httpx.HTTPError) as error:
         _close(before)
         raise ShareFailed(
-            f"No public address could be opened ({type(error).__name__}). It needs the internet; Falconry itself "
-            "runs on. Try again later.",
+            f"No public address could be opened ({type(error).__name__}). It needs the internet: try again later, or "
+            "start without --share.",
             reason=type(error).__name__,
         ) from error
     return str(url), lambda: _close(before)
