@@ -24,8 +24,8 @@ class Services:
     """What the doors work with.
 
     `chat` is the one of the person at this machine; a user's is `chat.of(person.id)`. `hosts` are the names under which
-    we may be reached beside the loopback ones; a tunnel adds its own. `stopping` is set when Falconry ends, so that open
-    streams close by themselves.
+    we may be reached beside the loopback ones; a tunnel adds its own. `stopping` is set when Falconry ends, so that
+    open streams close by themselves.
     """
 
     settings: Settings

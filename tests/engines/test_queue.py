@@ -59,7 +59,7 @@ async def test_people_who_wait_are_served_in_turn() -> None:
 
 
 async def test_the_last_place_is_kept_for_somebody_else() -> None:
-    queue, log = FairQueue(2, 100, keep_one_free=True), list[str]()
+    queue, log = FairQueue(2, 100), list[str]()
     mine = [Asker(queue, "me", log) for _ in range(3)]
     await settle()
     assert queue.running == 1
@@ -69,7 +69,7 @@ async def test_the_last_place_is_kept_for_somebody_else() -> None:
     await drain([*mine, other])
 
 
-async def test_who_is_alone_gets_every_place_where_nobody_else_may_come() -> None:
+async def test_the_one_person_of_a_falconry_without_logins_gets_every_place() -> None:
     queue, log = FairQueue(2, 100), list[str]()
     mine = [Asker(queue, "", log) for _ in range(3)]
     await settle()

@@ -76,7 +76,6 @@ class EnginePool:
         self._changed = asyncio.Condition()
         self.work: set[Work] = set()
         self.on_end: list[Callable[[Work], None]] = []
-        self._shared = False
 
     def resolve(self, name: str | None) -> str:
         """The name of a model, the default's for None. Raises ModelNotFound."""
@@ -181,13 +180,7 @@ class EnginePool:
 
     def _load(self, name: str) -> _Loaded:
         engine = self._specs[name].make()
-        return _Loaded(engine, FairQueue(engine.parallel, self._longest_queue, keep_one_free=self._shared))
-
-    def share(self, shared: bool) -> None:
-        """Say whether several people use the engines: then nobody may take the last free place beside another."""
-        self._shared = shared
-        for loaded in self._loaded.values():
-            loaded.queue.keep_one_free = shared
+        return _Loaded(engine, FairQueue(engine.parallel, self._longest_queue))
 
     async def _make_room(self) -> bool:
         """Unload until one more local model may be loaded; False while all of them are busy."""

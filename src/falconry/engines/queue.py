@@ -1,7 +1,9 @@
 """Whose turn it is: so many replies at once, and between people in turn.
 
 First come, first served would let one person with fifty requests keep everybody else waiting for all fifty. Here the
-next place goes to whoever has the fewest replies in the works, and among those to whoever was served longest ago.
+next place goes to whoever has the fewest replies in the works, and among those to whoever was served longest ago. And
+of several places nobody with a name takes the last free one as a second place, so that the next person can begin at
+once. The one person of a Falconry without logins has no name, and gets them all.
 """
 
 from __future__ import annotations
@@ -23,13 +25,11 @@ class FairQueue:
     Args:
         places: how many; None for as many as ask.
         longest: how many may wait at most; further ones are turned away.
-        keep_one_free: nobody who has a place already takes the last free one, so that others can begin at once.
     """
 
-    def __init__(self, places: int | None, longest: int, *, keep_one_free: bool = False) -> None:
+    def __init__(self, places: int | None, longest: int) -> None:
         self._places = places
         self._longest = longest
-        self.keep_one_free = keep_one_free
         self._running: Counter[str] = Counter()
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
         self._served: dict[str, int] = {}
@@ -81,8 +81,8 @@ class FairQueue:
         if self._places is None:
             return True
         free = self._places - self.running
-        last = free == 1 and self._places > 1
-        return free > 0 and not (last and self.keep_one_free and self._running[owner])
+        last_of_several = free == 1 < self._places
+        return free > 0 and not (last_of_several and owner and self._running[owner])
 
     def _begin(self, owner: str) -> None:
         self._running[owner] += 1

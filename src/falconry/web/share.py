@@ -22,7 +22,10 @@ class ShareFailed(FalconryError):
 
 
 def open_tunnel(port: int) -> tuple[str, Callable[[], None]]:
-    """Open a tunnel to a port of this machine, in some seconds; gives its URL, and what closes it. Raises ShareFailed."""
+    """Open a tunnel to a port of this machine, in some seconds; gives its URL, and what closes it.
+
+    Raises ShareFailed.
+    """
     from gradio import networking, tunneling  # reaches out, so only when a person asks for it
 
     before = list(tunneling.CURRENT_TUNNELS)
