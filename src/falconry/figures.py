@@ -6,6 +6,7 @@ last token; from those of the last minutes any moment can be told afterwards.
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -72,13 +73,13 @@ def history(work: Sequence[Work], now: float) -> dict[str, Any]:
     tokens, running, waiting = [0.0] * points, [0] * points, [0] * points
     begin = now - WINDOW
     for one in work:
-        for index in range(points):
+        end = one.ended or now
+        began = one.began if one.began is not None else end
+        first, last = math.floor((one.asked - begin) / STEP), math.floor((end - begin) / STEP)
+        for index in range(max(first, 0), min(last + 1, points)):
             left, right = begin + index * STEP, begin + (index + 1) * STEP
-            if (one.ended or now) < left or one.asked > right:
-                continue
-            began = one.began if one.began is not None else one.ended or now
             waiting[index] += _overlap(one.asked, began, left, right) > 0
-            running[index] += _overlap(began, one.ended or now, left, right) > 0
+            running[index] += _overlap(began, end, left, right) > 0
             tokens[index] += _written(one, left, right) / STEP
     return {"step": STEP, "tokens": [round(rate, 1) for rate in tokens], "running": running, "waiting": waiting}
 

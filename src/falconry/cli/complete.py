@@ -39,7 +39,7 @@ def command(
         terminal, max_tokens=max_tokens, temperature=temperature, stop=stop, seed=seed, default_tokens=DEFAULT_TOKENS
     )
     settings = load_settings(terminal, debug=debug, **flags)
-    configure_logging("debug" if debug else settings.log_level)
+    configure_logging("debug" if debug else settings.log_level, settings.log_format)
     text = sys.stdin.read() if prompt == "-" else prompt
     if not text:
         raise problem(terminal, "empty_prompt")
