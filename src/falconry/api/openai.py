@@ -1,0 +1,69 @@
+"""OpenAI's routes, for any program that was written for them. Nothing is stored.
+
+https://platform.openai.com/docs/api-reference; what real clients need of it is in `falconry.protocols.openai_answers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from time import time
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from falconry.api.answering import answer_stream, answer_whole
+from falconry.api.openai_chat import ChatQuestion
+from falconry.api.openai_schemas import ChatBody
+from falconry.api.strict import StrictRoute
+from falconry.errors import FalconryError
+from falconry.gate.identity import Asker
+from falconry.gate.marks import user
+from falconry.protocols.openai_answers import error_body, model_entry, model_list
+from falconry.protocols.sse import DONE, dump_json, encode_json
+from falconry.services import Services
+
+
+def openai_router(services: Services) -> APIRouter:
+    """The routes under /v1 that are OpenAI's."""
+    router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["openai"])
+    pool = services.pool
+    created = int(time())
+
+    @router.post("/chat/completions")
+    @user("inference")
+    async def chat_completions(request: Request, asker: Asker, body: ChatBody) -> Response:
+        """The reply to a conversation, whole or as a stream. Leaving stops the work."""
+        question = ChatQuestion(pool, body, asker.id)
+        if body.stream:
+            return await answer_stream(request, question.events(), broken_off, characters=question.characters)
+        return await answer_whole(request, _as_json(question.whole()))
+
+    @router.api_route("/models", methods=["GET", "HEAD"])
+    @user("inference")
+    async def models() -> Response:
+        """The models that there are, the default first."""
+        found = sorted(pool.models(), key=lambda model: not model.default)
+        return json_response(model_list([model.name for model in found], created))
+
+    @router.api_route("/models/{model_id:path}", methods=["GET", "HEAD"])
+    @user("inference")
+    async def model(model_id: str) -> Response:
+        """One model. Its name may have slashes."""
+        return json_response(model_entry(pool.resolve(model_id), created))
+
+    return router
+
+
+def broken_off(error: FalconryError) -> bytes:
+    """How a stream ends that has begun and cannot go on."""
+    return encode_json(error_body(error)) + DONE
+
+
+def json_response(body: dict[str, Any]) -> Response:
+    """JSON in ASCII, without NaN: some clients and checkers stumble over anything else."""
+    return Response(dump_json(body), media_type="application/json")
+
+
+async def _as_json(work: Coroutine[Any, Any, dict[str, Any]]) -> Response:
+    return json_response(await work)
