@@ -11,7 +11,7 @@ LOCK := --universal --python-version 3.11 --no-emit-index-url --custom-compile-c
 
 .DEFAULT_GOAL := help
 .PHONY: help setup chat test test-torch check fix docs lock eyas soak clean \
-	bench-threads bench-context bench-stream bench-start bench-footprint
+	bench-threads bench-context bench-stream bench-start bench-footprint bench-gateway compat
 
 help: ## show this list
 	@echo "Falconry: chat with any open LLM, on your own machine. To begin: make chat"
@@ -23,7 +23,7 @@ chat: $(VENV)/.run ## start Falconry and open the browser (ARGS="--port 8000" ha
 
 setup: $(VENV)/.dev ## make .venv with all that development needs
 
-test: $(VENV)/.dev ## run the tests, in a real browser and on a real PostgreSQL too (ARGS="-k context" chooses)
+test: $(VENV)/.dev .cache/clients/.made ## run the tests, in a real browser and on a real PostgreSQL too (ARGS="-k context" chooses)
 	@scripts/system_packages.sh
 	$(PY) -m pytest $(ARGS)
 
@@ -51,6 +51,9 @@ lock: $(VENV)/.dev ## choose the newest versions that are two days old, and writ
 		-c requirements/dev.txt -o requirements/build.txt
 	$(VENV)/bin/uv pip compile $(LOCK) --upgrade --no-annotate requirements/torch.in \
 		-c requirements/dev.txt -o requirements/torch.txt
+	for input in requirements/clients.in requirements/compat/*.in; do \
+		grep -q "without hashes" $$input && hashes= || hashes=--generate-hashes; \
+		$(VENV)/bin/uv pip compile $(LOCK) --upgrade $$hashes $$input -o $${input%.in}.txt || exit; done
 
 eyas: $(VENV)/.torch ## train the built-in model from nothing
 	$(PY) -m training.eyas $(ARGS)
@@ -69,6 +72,12 @@ bench-start: $(VENV)/.dev ## seconds from the command to the first token
 
 bench-footprint: ## packages and MB, in a fresh environment
 	$(PYTHON) benchmarks/footprint.py $(ARGS)
+
+bench-gateway: $(VENV)/.dev ## what Falconry adds to the engine's own server, beside litellm's proxy
+	$(PY) -m benchmarks.gateway $(ARGS)
+
+compat: $(VENV)/.dev .cache/clients/.made ## try clients that others wrote, some GB of them, and write docs/compat.md (CLIENT=llm chooses)
+	$(PY) -m scripts.compat $(if $(CLIENT),--client $(CLIENT)) $(ARGS)
 
 soak: $(VENV)/.dev ## the tests that take minutes
 	$(PY) -m pytest -m soak --timeout 14400 $(ARGS)
@@ -101,4 +110,9 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 $(VENV)/.torch: requirements/torch.txt $(VENV)/.dev
 	@echo "Setting up torch and transformers, a minute or more …" >&2
 	@$(PIP) -r requirements/torch.txt
+	@touch $@
+
+.cache/clients/.made: requirements/clients.txt | $(VENV)/.made
+	@$(PYTHON) -m venv --clear .cache/clients
+	@.cache/clients/bin/python -m pip install --disable-pip-version-check -qq --require-hashes -r requirements/clients.txt
 	@touch $@
