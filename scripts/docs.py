@@ -14,7 +14,7 @@ from pydantic_core import PydanticUndefined
 
 from falconry.cli.configure import variables
 from falconry.cli.terminal import Terminal
-from falconry.cli.verbs import HELP_NAMES, VERBS, Falconry
+from falconry.cli.verbs import HELP_NAMES, Falconry
 from falconry.settings import Endpoint, Settings
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -115,13 +115,18 @@ def cli_page() -> str:
     """The text of docs/cli.md."""
     root = Falconry()
     context = click.Context(root, info_name="falconry", obj=Terminal(language="en"), help_option_names=HELP_NAMES)
-    parts = [CLI_HEAD, _block("falconry", root.get_help(context))]
-    for verb in VERBS:
-        command = root.get_command(context, verb)
-        assert command is not None
-        own = click.Context(command, info_name=verb, parent=context, obj=context.obj)
-        parts.append(_block(f"falconry {verb}", command.get_help(own)))
-    return "\n".join(parts)
+    return "\n".join([CLI_HEAD, *_blocks(root, context)])
+
+
+def _blocks(command: click.Command, context: click.Context) -> list[str]:
+    """The help of a command and of all verbs below it."""
+    blocks = [_block(context.command_path, command.get_help(context))]
+    if isinstance(command, click.Group):
+        for verb in command.list_commands(context):
+            below = command.get_command(context, verb)
+            assert below is not None
+            blocks += _blocks(below, click.Context(below, info_name=verb, parent=context, obj=context.obj))
+    return blocks
 
 
 def _block(title: str, text: str) -> str:

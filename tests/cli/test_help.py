@@ -13,7 +13,7 @@ import pytest
 
 from falconry import __version__, cli
 from falconry.cli.terminal import Terminal
-from falconry.cli.verbs import HELP_NAMES, VERBS, Falconry, help_text, option_sentence, verb_sentence
+from falconry.cli.verbs import HELP_NAMES, Falconry, help_text, option_sentence, verb_key, verb_sentence
 from falconry.i18n import LANGUAGES, Language, table
 from tests.cli.conftest import Run, clean_environment
 
@@ -30,13 +30,21 @@ def cpu_seconds(*arguments: str, environment: dict[str, str]) -> float:
 
 
 def commands() -> list[tuple[str, click.Context]]:
-    root = Falconry()
-    context = click.Context(root, info_name="falconry", help_option_names=HELP_NAMES, obj=Terminal())
-    found = [("falconry", context)]
-    for verb in VERBS:
-        command = root.get_command(context, verb)
+    """Every verb by its name in the tables, `users_add` for instance, those below others included."""
+    context = click.Context(Falconry(), info_name="falconry", help_option_names=HELP_NAMES, obj=Terminal())
+    return [("falconry", context), *below(context)]
+
+
+def below(context: click.Context) -> list[tuple[str, click.Context]]:
+    group = context.command
+    if not isinstance(group, click.Group):
+        return []
+    found = []
+    for verb in group.list_commands(context):
+        command = group.get_command(context, verb)
         assert command is not None
-        found.append((verb, click.Context(command, info_name=verb, parent=context)))
+        own = click.Context(command, info_name=verb, parent=context)
+        found += [(verb_key(own), own), *below(own)]
     return found
 
 
@@ -68,14 +76,20 @@ def test_version(falconry: Run) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("number", range(len(VERBS) + 1))
-def test_help_has_a_sentence_for_everything(language: Language, number: int) -> None:
-    name, context = commands()[number]
+@pytest.mark.parametrize("name", [name for name, _ in commands()])
+def test_help_has_a_sentence_for_everything(language: Language, name: str) -> None:
+    context = dict(commands())[name]
     text = help_text(context, language)
     assert verb_sentence(name, language) in text
     for param in context.command.get_params(context):
         key = "help" if "--help" in param.opts else param.name or ""
         assert option_sentence(name, key, language) in text
+
+
+def test_a_verb_with_verbs_of_its_own_shows_them(falconry: Run) -> None:
+    done = falconry("keys")
+    assert done.returncode == 0
+    assert [verb for verb in ("add", "list", "revoke") if f"\n  {verb} " in done.stdout] == ["add", "list", "revoke"]
 
 
 def test_help_is_in_the_terminals_language(falconry: Run) -> None:
@@ -88,6 +102,9 @@ def test_help_is_in_the_terminals_language(falconry: Run) -> None:
     ("arguments", "words"),
     [
         (["compleet"], "Did you mean complete?"),
+        (["users", "ad"], "Did you mean add?"),
+        (["users", "add"], "NAME is missing"),
+        (["users", "role", "x", "boss"], "ROLE takes one of admin, user"),
         (["serve", "--prot", "1"], "--port"),
         (["complete"], "PROMPT is missing"),
         (["complete", "x", "--seed"], "--seed needs a value"),
@@ -112,6 +129,6 @@ def test_misuse_in_chinese(falconry: Run) -> None:
 
 def test_no_text_is_left_over() -> None:
     source = "".join(path.read_text(encoding="utf-8") for path in Path(cli.__file__).parent.glob("*.py"))
-    built = ("verb_", "option_", "help_", "reason_", "database_", "advice_database_", "column_")  # from parts
+    built = ("verb_", "option_", "help_", "reason_", "database_", "advice_database_", "column_", "role_")  # from parts
     for name in table("en", "cli"):
         assert name.startswith(built) or re.search(rf"""['".]{name}['"]""", source), name

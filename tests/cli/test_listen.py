@@ -1,16 +1,19 @@
-"""Loopback alone, and a port that is certain."""
+"""Loopback alone, unless people have to log in; and a port that is certain."""
 
 from __future__ import annotations
 
 import socket
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from falconry.cli.listen import address_of, open_listener
 from falconry.cli.terminal import Terminal
-from falconry.errors import InvalidRequest
+from falconry.errors import InvalidRequest, StorageError
 from falconry.settings import Settings
+from falconry.storage.database import Database
+from falconry.storage.users import Users
 from tests.cli.conftest import Run
 
 TERMINAL = Terminal(language="en")
@@ -27,10 +30,38 @@ def has_ipv6() -> bool:
 
 
 @pytest.mark.parametrize("host", OPEN_DOORS)
-def test_every_other_address_is_refused(host: str) -> None:
+def test_every_other_address_is_refused_without_users(host: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest) as error:
-        open_listener(Settings(host=host, port=0), TERMINAL)
-    assert "Leave out --host" in error.value.message
+        open_listener(Settings(host=host, port=0, data_dir=tmp_path), TERMINAL)
+    assert "falconry users add" in error.value.message
+
+
+async def add_user(settings: Settings) -> None:
+    async with await Database.open(settings.url, settings.data_dir / "running") as database:
+        await Users(database).add("ada", "user", "a hash")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "0", " "])
+async def test_other_addresses_are_taken_when_people_have_to_log_in(host: str, tmp_path: Path) -> None:
+    settings = Settings(host=host, port=0, data_dir=tmp_path)
+    await add_user(settings)
+    with open_listener(settings, TERMINAL) as listener:
+        assert listener.getsockname()[0] == "0.0.0.0"
+
+
+async def test_a_database_of_the_first_schema_has_no_users(tmp_path: Path) -> None:
+    settings = Settings(host="0.0.0.0", port=0, data_dir=tmp_path)
+    with sqlite3.connect(tmp_path / "falconry.db") as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+    connection.close()
+    with pytest.raises(InvalidRequest, match="falconry users add"):
+        open_listener(settings, TERMINAL)
+
+
+def test_nobody_is_let_in_while_users_cannot_be_counted(tmp_path: Path) -> None:
+    (tmp_path / "falconry.db").write_bytes(b"no database at all" * 1000)
+    with pytest.raises(StorageError):
+        open_listener(Settings(host="0.0.0.0", port=0, data_dir=tmp_path), TERMINAL)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "127.0.0.2"])

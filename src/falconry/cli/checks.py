@@ -19,13 +19,13 @@ import httpx
 
 from falconry import __version__
 from falconry.cli.browser import find_browser
-from falconry.cli.listen import address_of, open_listener
+from falconry.cli.listen import address_of, open_listener, reaches_only_here
 from falconry.cli.terminal import Terminal
 from falconry.engines.pool import EnginePool, open_pool
-from falconry.errors import FalconryError
+from falconry.errors import FalconryError, StorageError
 from falconry.messages import Message, ModelInfo, SamplingParams
 from falconry.settings import Settings
-from falconry.storage.check import check_database
+from falconry.storage.check import check_database, count_users
 
 State: TypeAlias = Literal["ok", "warning", "failed"]
 MIB = 2**20
@@ -62,6 +62,7 @@ class Doctor:
         yield self.machine()
         yield self.data_folder()
         yield await asyncio.to_thread(self.database)
+        yield await asyncio.to_thread(self.people)
         yield await self.port()
         yield self.browser()
         try:
@@ -126,6 +127,23 @@ class Doctor:
         if found.state in ("whole", "new", "older"):
             return Check(name, "ok", text)
         return Check(name, "failed", text, self._say(f"advice_database_{found.state}"), needed=True)
+
+    def people(self) -> Check:
+        """Who may come in, and from where."""
+        name, host = self._say("check_people"), self._settings.host
+        try:
+            found = count_users(self._settings.url)
+        except StorageError as error:  # what is wrong with the database has a line of its own
+            return Check(name, "warning", self._terminal.error(error.as_dict()))
+        local = reaches_only_here(host)
+        if not found.all:
+            if local:
+                return Check(name, "ok", self._say("people_none", host=host))
+            text = self._say("people_none_exposed", host=host)
+            return Check(name, "failed", text, self._say("advice_people"), needed=True)
+        reach = self._say("reach_local" if local else "reach_others", host=host)
+        text = self._say("people_some", count=found.all, admins=found.admins, reach=reach)
+        return Check(name, "ok", text, "" if local else self._say("advice_exposed"))
 
     async def port(self) -> Check:
         name = self._say("check_port")

@@ -1,4 +1,4 @@
-"""The socket we listen on: loopback only, and on a port that is certain before anything slow begins."""
+"""The socket we listen on: beyond loopback only with users, and on a port that is certain before all that is slow."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ TRIES = 50  # ports after the default one that are tried before any free one is 
 def open_listener(settings: Settings, terminal: Terminal, *, flags: dict[str, object] | None = None) -> socket.socket:
     """Bind and listen. When nobody chose the port and it is taken, take the next free one.
 
-    Raises InvalidRequest: the address is not loopback, is unknown, or the chosen port is taken or not allowed.
+    Raises InvalidRequest: the address is unknown, or reaches beyond this machine while there are no users, or the
+    chosen port is taken or not allowed. StorageError where nobody can say whether there are users.
     """
-    family, address = loopback_address(settings, terminal, flags=flags)
+    family, address = chosen_address(settings, terminal, flags=flags)
     if "port" in settings.model_fields_set:
         try:
             return _listen(family, address, settings.port)
@@ -34,21 +35,19 @@ def open_listener(settings: Settings, terminal: Terminal, *, flags: dict[str, ob
     raise problem(terminal, "port_taken", port=settings.port)
 
 
-def loopback_address(
+def chosen_address(
     settings: Settings, terminal: Terminal, *, flags: dict[str, object] | None = None
 ) -> tuple[socket.AddressFamily, str]:
     """The one address to bind. Whatever the name resolves to is checked and bound, so that no name can mean two things.
 
-    Raises InvalidRequest for everything that other machines could reach: there are no logins yet.
+    Raises InvalidRequest for everything that other machines could reach while nobody has to log in.
     """
-    host = settings.host.strip().removeprefix("[").removesuffix("]")
     try:
-        found = socket.getaddrinfo(host or "0.0.0.0", None, type=socket.SOCK_STREAM)  # noqa: S104  # "" means that
+        addresses = _addresses(settings.host)
     except (OSError, UnicodeError) as error:
         raise problem(terminal, "unknown_host", host=settings.host, origin=origin("host", terminal, flags)) from error
-    addresses = [(family, str(address[0])) for family, _, _, _, address in found]
     if not all(_is_loopback(address) for _, address in addresses):
-        raise problem(terminal, "not_loopback", host=settings.host, origin=origin("host", terminal, flags))
+        require_users(settings, terminal, "not_loopback", host=settings.host, origin=origin("host", terminal, flags))
     return min(addresses, key=lambda entry: entry[0] != socket.AF_INET)
 
 
@@ -56,6 +55,28 @@ def address_of(listener: socket.socket) -> str:
     """The URL under which a listener is reached."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def require_users(settings: Settings, terminal: Terminal, name: str, /, **details: str) -> None:
+    """Refuse with `cli.<name>` what would let others in, while there is no user who would have to log in."""
+    from falconry.storage.check import count_users  # 0.3 s of imports that a loopback address does not need
+
+    if count_users(settings.url).all == 0:
+        raise problem(terminal, name, **details)
+
+
+def reaches_only_here(host: str) -> bool:
+    """Whether nobody but this machine can reach an address; one that nobody knows, nobody reaches."""
+    try:
+        return all(_is_loopback(address) for _, address in _addresses(host))
+    except (OSError, UnicodeError):
+        return True
+
+
+def _addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:
+    plain = host.strip().removeprefix("[").removesuffix("]")
+    found = socket.getaddrinfo(plain or "0.0.0.0", None, type=socket.SOCK_STREAM)  # noqa: S104  # "" means that
+    return [(family, str(address[0])) for family, _, _, _, address in found]
 
 
 def _is_loopback(address: str) -> bool:

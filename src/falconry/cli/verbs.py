@@ -1,7 +1,7 @@
 """The command line's frame: finds the verb, shows its help, and says what is wrong with a command line.
 
 Every sentence comes from the tables of `falconry.i18n`: `verb_<verb>` for a verb, and `option_<verb>_<name>` or
-`option_<name>` for what it takes.
+`option_<name>` for what it takes. The verb `users add` is `users_add` there.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from falconry import __version__
 from falconry.cli.terminal import Terminal
 from falconry.i18n import Language, table, translate
 
-VERBS = ("serve", "chat", "complete", "models", "doctor")
+VERBS = ("serve", "chat", "complete", "models", "users", "keys", "doctor")
 HELP_NAMES = ["-h", "--help"]
 _HELP = {"help_option_names": HELP_NAMES}
 
@@ -26,6 +26,19 @@ class Verb(click.Command):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"context_settings": _HELP, **kwargs})
+
+    def get_help(self, ctx: click.Context) -> str:
+        return help_text(ctx, _language(ctx))
+
+
+class VerbGroup(click.Group):
+    """A verb with verbs of its own. Alone it shows its help."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"context_settings": _HELP, **kwargs})
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, args or ["--help"])
 
     def get_help(self, ctx: click.Context) -> str:
         return help_text(ctx, _language(ctx))
@@ -67,6 +80,15 @@ def _show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> 
         ctx.exit()
 
 
+def verb_key(ctx: click.Context) -> str:
+    """What the command of a context is called in the tables."""
+    names: list[str] = []
+    while ctx.parent is not None:
+        names.insert(0, ctx.command.name or "")
+        ctx = ctx.parent
+    return "_".join(names) or "falconry"
+
+
 def verb_sentence(verb: str, language: Language) -> str:
     """What a verb does."""
     return translate(f"cli.verb_{verb}", language)
@@ -86,7 +108,7 @@ def help_text(ctx: click.Context, language: Language) -> str:
     ragged; here a sentence stands on a line of its own, and the terminal breaks it.
     """
     command = ctx.command
-    name = command.name or ""
+    name = verb_key(ctx)
     say = {key: translate(f"cli.help_{key}", language) for key in ("usage", "options", "arguments", "verbs", "more")}
     lines = [f"{say['usage']} {ctx.command_path} {' '.join(command.collect_usage_pieces(ctx))}", ""]
     lines += [verb_sentence(name, language)]
@@ -101,14 +123,15 @@ def help_text(ctx: click.Context, language: Language) -> str:
             ]
     if isinstance(command, click.Group):
         verbs = command.list_commands(ctx)
-        width = max(len(verb) for verb in verbs)
-        lines += ["", say["verbs"], *(f"  {verb:{width}}  {verb_sentence(verb, language)}" for verb in verbs)]
+        width, prefix = max(len(verb) for verb in verbs), "" if ctx.parent is None else f"{name}_"
+        lines += ["", say["verbs"]]
+        lines += [f"  {verb:{width}}  {verb_sentence(prefix + verb, language)}" for verb in verbs]
     lines += ["", say["options"]]
     for option in options:
         flags = ", ".join(option.opts) + (f" {option.make_metavar(ctx)}" if not option.is_flag else "")
         key = "help" if "--help" in option.opts else option.name or ""
         lines += [f"  {flags}", f"      {option_sentence(name, key, language)}"]
-    if isinstance(command, click.Group):
+    if ctx.parent is None:
         lines += ["", say["more"]]
     return "\n".join(lines)
 
@@ -124,7 +147,7 @@ def _what(error: click.UsageError, language: Language) -> str:
         close = list(error.possibilities or [])
         return translate("cli.no_such_option", language, name=error.option_name) + _close(close, language)
     if isinstance(error, click.exceptions.NoSuchCommand):
-        close = difflib.get_close_matches(error.command_name, VERBS, n=2)
+        close = difflib.get_close_matches(error.command_name, _known(error), n=2)
         return translate("cli.no_such_verb", language, name=error.command_name) + _close(close, language)
     if isinstance(error, click.MissingParameter) and error.param is not None:
         return translate("cli.missing", language, name=(error.param.human_readable_name or "").upper())
@@ -133,6 +156,11 @@ def _what(error: click.UsageError, language: Language) -> str:
     if isinstance(error, click.BadParameter):
         return error.message  # our own types speak the terminal's language already
     return translate("cli.misuse", language, message=error.message)
+
+
+def _known(error: click.UsageError) -> list[str]:
+    group = error.ctx.command if error.ctx else None
+    return group.list_commands(error.ctx) if isinstance(group, click.Group) and error.ctx else list(VERBS)
 
 
 def _close(names: list[str], language: Language) -> str:
@@ -159,3 +187,20 @@ class Number(click.ParamType[Any]):
             key = "cli.not_whole" if self.whole else "cli.not_number"
             self.fail(translate(key, language, option=option, low=self.low, high=self.high, value=value), param, ctx)
         return number
+
+
+class Word(click.ParamType[Any]):
+    """One of a few words, with complaints in the terminal's language."""
+
+    name = "word"
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value not in self.words:
+            language = _language(ctx) if ctx else "en"
+            option = (param.opts[0] if isinstance(param, click.Option) else param.human_readable_name) if param else ""
+            words = ", ".join(self.words)
+            self.fail(translate("cli.not_word", language, option=option, words=words, value=value), param, ctx)
+        return str(value)

@@ -1,4 +1,4 @@
-"""Looks at a database without changing it: whether it is whole, and which schema it has."""
+"""Looks at a database without changing it: whether it is whole, which schema it has, and how many users."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
+from urllib.parse import quote
 
 from sqlalchemy import create_engine, inspect, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from falconry.errors import StorageError
+from falconry.storage.database import storage_error
 from falconry.storage.migrate import HEAD, REVISIONS
 
 State: TypeAlias = Literal["whole", "new", "older", "newer", "foreign", "damaged", "unreachable"]
@@ -31,6 +34,49 @@ def check_database(url: str) -> DatabaseCheck:
     if url.startswith("sqlite"):
         return _check_sqlite(Path(url.partition("///")[2]))
     return _check_postgres(url)
+
+
+@dataclass(frozen=True, slots=True)
+class UserCount:
+    """How many users there are, and how many of them are admins."""
+
+    all: int = 0
+    admins: int = 0
+
+
+def count_users(url: str) -> UserCount:
+    """Count the users of a database; there are none where there is no database, or an older one, yet.
+
+    Raises StorageError where it cannot be read.
+    """
+    is_sqlite = url.startswith("sqlite")
+    if is_sqlite:
+        path = Path(url.partition("///")[2])
+        if not path.exists():
+            return UserCount()
+        url = f"sqlite:///file:{quote(str(path.absolute()))}?mode=ro&uri=true"
+    try:
+        engine = create_engine(_with_driver(url), connect_args={} if is_sqlite else {"connect_timeout": 5})
+        try:
+            with engine.connect() as connection:
+                if "users" not in inspect(connection).get_table_names():
+                    return UserCount()
+                roles = connection.execute(text("SELECT role FROM users")).scalars().all()
+        finally:
+            engine.dispose()
+    except DBAPIError as error:
+        raise storage_error(error) from error
+    except (ModuleNotFoundError, SQLAlchemyError) as error:
+        raise StorageError(
+            f"The database cannot be read: {type(error).__name__}. Check FALCONRY_DATABASE_URL."
+        ) from error
+    return UserCount(len(roles), sum(role == "admin" for role in roles))
+
+
+def _with_driver(url: str) -> str:
+    if url.startswith(("postgres://", "postgresql://")):
+        return "postgresql+psycopg://" + url.split("://", 1)[1]
+    return url
 
 
 def _check_sqlite(path: Path) -> DatabaseCheck:
@@ -56,10 +102,8 @@ def _check_sqlite(path: Path) -> DatabaseCheck:
 
 
 def _check_postgres(url: str) -> DatabaseCheck:
-    if url.startswith(("postgres://", "postgresql://")):
-        url = "postgresql+psycopg://" + url.split("://", 1)[1]
     try:
-        engine = create_engine(url, connect_args={"connect_timeout": 5})
+        engine = create_engine(_with_driver(url), connect_args={"connect_timeout": 5})
         try:
             with engine.connect() as connection:
                 tables = set(inspect(connection).get_table_names())

@@ -116,7 +116,7 @@ class Database:
             # Shielded: a transaction that has begun ends by itself, whoever stops waiting for it.
             return await asyncio.shield(future)
         except DBAPIError as error:
-            raise _storage_error(error) from error
+            raise storage_error(error) from error
         except SQLAlchemyError as error:
             raise StorageError("The database did not do as asked; the log says what.") from error
 
@@ -227,7 +227,7 @@ def _sqlite_engine(url: str, begin: str, *, timeout: float = BUSY_TIMEOUT, check
     return engine
 
 
-def _storage_error(error: DBAPIError) -> StorageError:
+def storage_error(error: DBAPIError) -> StorageError:
     """Translate what the drivers say into what a person can do."""
     text = str(error.orig).lower()
     if "full" in text or "no space" in text:

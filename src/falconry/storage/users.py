@@ -98,7 +98,9 @@ class Users:
             others = c.execute(select(users.c.role).where(users.c.id != user_id)).scalars().all()
             if others:
                 _refuse_last_admin(user, list(others))
-            heir = _user(c, heir_id).id if heir_id is not None and others else None
+            if heir_id == user_id:
+                raise NotFound("This user does not exist.", code="user_not_found")
+            heir = _user(c, heir_id).id if heir_id is not None else None
             if heir is not None or not others:
                 c.execute(update(conversations).where(conversations.c.owner_id == user_id).values(owner_id=heir))
             c.execute(delete(users).where(users.c.id == user_id))
