@@ -14,12 +14,14 @@ from fastapi.responses import Response
 
 from falconry.api.answering import answer_stream, answer_whole
 from falconry.api.openai_chat import ChatQuestion
-from falconry.api.openai_schemas import ChatBody
+from falconry.api.openai_completions import CompletionQuestion, prompts_of
+from falconry.api.openai_schemas import ChatBody, CompletionBody, EmbeddingBody
 from falconry.api.strict import StrictRoute
-from falconry.errors import FalconryError
+from falconry.engines.pool import EnginePool
+from falconry.errors import FalconryError, NotSupported
 from falconry.gate.identity import Asker
 from falconry.gate.marks import user
-from falconry.protocols.openai_answers import error_body, model_entry, model_list
+from falconry.protocols.openai_answers import embeddings_body, error_body, model_entry, model_list
 from falconry.protocols.sse import DONE, dump_json, encode_json
 from falconry.services import Services
 
@@ -39,6 +41,21 @@ def openai_router(services: Services) -> APIRouter:
             return await answer_stream(request, question.events(), broken_off, characters=question.characters)
         return await answer_whole(request, _as_json(question.whole()))
 
+    @router.post("/completions")
+    @user("inference")
+    async def completions(request: Request, asker: Asker, body: CompletionBody) -> Response:
+        """The continuations of raw prompts, whole or as a stream. Leaving stops the work."""
+        question = CompletionQuestion(pool, body, asker.id)
+        if body.stream:
+            return await answer_stream(request, question.events(), broken_off, characters=question.characters)
+        return await answer_whole(request, _as_json(question.whole()))
+
+    @router.post("/embeddings")
+    @user("inference")
+    async def embeddings(request: Request, body: EmbeddingBody) -> Response:
+        """A vector for each text."""
+        return await answer_whole(request, _as_json(_embed(pool, body)))
+
     @router.api_route("/models", methods=["GET", "HEAD"])
     @user("inference")
     async def models() -> Response:
@@ -53,6 +70,15 @@ def openai_router(services: Services) -> APIRouter:
         return json_response(model_entry(pool.resolve(model_id), created))
 
     return router
+
+
+async def _embed(pool: EnginePool, body: EmbeddingBody) -> dict[str, Any]:
+    if body.dimensions is not None:
+        raise NotSupported("dimensions")
+    model = pool.resolve_foreign(body.model)
+    async with pool.engine(model) as engine:
+        vectors, tokens = await engine.embed(prompts_of(body.input))
+    return embeddings_body(model, vectors, tokens, base64=body.encoding_format == "base64")
 
 
 def broken_off(error: FalconryError) -> bytes:

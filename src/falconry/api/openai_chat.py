@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from secrets import token_hex
@@ -111,7 +111,7 @@ class ChatQuestion:
         return Head(f"chatcmpl-{token_hex(12)}", self._model, int(time()))
 
 
-def total_usage(usages: list[Usage]) -> Usage:
+def total_usage(usages: Sequence[Usage]) -> Usage:
     """What several choices for one prompt took: it was read once."""
     first = usages[0] if usages else Usage()
     return replace(first, completion_tokens=sum(usage.completion_tokens for usage in usages))

@@ -7,6 +7,8 @@ of its own at the very end. https://platform.openai.com/docs/api-reference/chat
 from __future__ import annotations
 
 import json
+import struct
+from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -95,9 +97,9 @@ class TextChunks:
     def text(self, text: str) -> bytes:
         return (self._before + json.dumps(text) + self._after_text).encode()
 
-    def tokens(self, text: str, tokens: Sequence[Token], top: int, offset: int) -> bytes:
-        """Text with its tokens' logprobs. `offset`: characters of the choice before it."""
-        return self._chunk(text, text_logprobs(tokens, top, offset))
+    def tokens(self, text: str, logprobs: Mapping[str, object]) -> bytes:
+        """Text with its tokens, as `text_logprobs` writes them."""
+        return self._chunk(text, logprobs)
 
     def finish(self, word: FinishWord) -> bytes:
         return self._chunk("", finish=word)
@@ -191,22 +193,31 @@ def _entry(token: Token) -> dict[str, object]:
     return {"token": token.text, "logprob": finite(token.logprob), "bytes": list(token.raw)}
 
 
-def text_logprobs(tokens: Sequence[Token], top: int, offset: int = 0) -> dict[str, object]:
-    """`logprobs` of a completion's choice: columns. The first token of an echoed prompt has none.
+def text_logprobs(text: str, tokens: Sequence[Token], top: int, offset: int = 0) -> dict[str, object]:
+    """`logprobs` of a completion's choice, or of a chunk of it: columns. The first token of a prompt has none.
 
     Args:
-        offset: characters of the choice before the first token.
+        text: what the tokens spell.
+        offset: characters of the choice before it.
     """
     offsets: list[int] = []
+    place = 0
     for token in tokens:
-        offsets.append(offset)
-        offset += len(token.text)
+        offsets.append(offset + place)
+        place += _characters(token, text, place)
     return {
         "tokens": [_name(token) for token in tokens],
         "token_logprobs": [None if token.logprob is None else finite(token.logprob) for token in tokens],
         "top_logprobs": [_row(token, top) for token in tokens],
         "text_offset": offsets,
     }
+
+
+def _characters(token: Token, text: str, place: int) -> int:
+    """How many characters begin in a token. A special one may stand in a prompt's text, or be put before it."""
+    if token.special:
+        return len(token.text) if text.startswith(token.text, place) else 0
+    return sum((byte & 0xC0) != 0x80 for byte in token.raw)
 
 
 def _row(token: Token, top: int) -> dict[str, float] | None:
@@ -245,3 +256,18 @@ def error_body(error: FalconryError) -> dict[str, object]:
 
 
 _ERROR_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
+
+
+def embeddings_body(model: str, vectors: Sequence[Sequence[float]], tokens: int, *, base64: bool) -> dict[str, object]:
+    """The answer of /embeddings. The npm client asks for base64 by itself and reads nothing else then."""
+    data = [
+        {"object": "embedding", "index": index, "embedding": _base64(vector) if base64 else list(vector)}
+        for index, vector in enumerate(vectors)
+    ]
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+    return {"object": "list", "data": data, "model": model, "usage": usage}
+
+
+def _base64(vector: Sequence[float]) -> str:
+    """32-bit floats, the lowest byte first."""
+    return b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode("ascii")
