@@ -18,11 +18,18 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from falconry import __version__, request_id
+from falconry.api.admin import admin_router
+from falconry.api.anthropic import anthropic_router
 from falconry.api.complete import complete_router
 from falconry.api.conversations import conversations_router, replies_router
+from falconry.api.docs import docs_router, install_openapi
 from falconry.api.errors import install_error_handlers
 from falconry.api.health import health_router
 from falconry.api.metrics import CountRequests, metrics_router
+from falconry.api.openai import openai_router
+from falconry.api.people import me_router, users_router
+from falconry.api.responses import responses_router
+from falconry.figures import Figures
 from falconry.gate.body import BodyLimit
 from falconry.gate.gate import Gate
 from falconry.gate.guard import Guard
@@ -31,6 +38,8 @@ from falconry.gate.route_table import Entry, RouteTable, read_routes
 from falconry.metrics import Metrics
 from falconry.services import Services, open_services
 from falconry.settings import LOOPBACK, Settings
+from falconry.web.docs_page import docs_page_router
+from falconry.web.login import login_router
 
 GRACE = 15  # seconds that open streams have to end after SIGTERM
 
@@ -41,6 +50,7 @@ def create_app(services: Services) -> FastAPI:
     Raises RuntimeError where a route does not say who may use it.
     """
     metrics = Metrics(services.pool)
+    services.chat.on_reply.append(metrics.count_reply)
     app, table = build_routes(services, metrics)
     settings = services.settings
     # The last one added is the outermost.
@@ -59,16 +69,26 @@ def create_app(services: Services) -> FastAPI:
     return app
 
 
-def build_routes(services: Services, metrics: Metrics) -> tuple[FastAPI, RouteTable]:
+def build_routes(services: Services, metrics: Metrics | None = None) -> tuple[FastAPI, RouteTable]:
     """The application without what stands in front of it, and the table of its routes."""
     app = FastAPI(title="Falconry", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     install_error_handlers(app)
+    install_openapi(app)
     for router in (
-        health_router(services),
-        metrics_router(metrics),
         conversations_router(services),
         replies_router(services),
         complete_router(services),
+        openai_router(services),
+        responses_router(services),
+        anthropic_router(services),
+        me_router(services),
+        users_router(services),
+        admin_router(services, Figures(services.pool)),
+        health_router(services),
+        metrics_router(metrics or Metrics(services.pool)),
+        docs_router(),
+        docs_page_router(),
+        login_router(services),
     ):
         app.include_router(router)
     pages: list[Entry] = []
