@@ -43,6 +43,9 @@ class StrictRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def strict(request: Request) -> Response:
-            return await handle(StrictRequest(request.scope, request.receive))
+            checked = StrictRequest(request.scope, request.receive)
+            if self.body_field is not None and await checked.body():
+                await checked.json()  # FastAPI would turn what this raises into a sentence that says nothing
+            return await handle(checked)
 
         return strict

@@ -49,6 +49,7 @@ SECURITY_HEADERS = (
 )
 _OURS = frozenset(name for name, _ in SECURITY_HEADERS)
 _HOST = re.compile(rb"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:(?P<port>[0-9]{1,5}))?")
+_MODEL_PATH = re.compile(rb"/v1/models/[a-z0-9_:@+-][a-z0-9._:@+-]*(?:%2f[a-z0-9_:@+-][a-z0-9._:@+-]*)+")
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -147,8 +148,10 @@ def _check_path(scope: Scope) -> None:
         or any(code in lowered for code in (b"%2f", b"%5c", b"%00", b"%2e"))
         or any(segment in (b".", b"..") for segment in raw.split(b"/"))
     )
-    # Uploaded and cached files are addressed by their whole path: Gradio's one route with slashes inside.
-    if bad and not (lowered.startswith(b"/gradio_api/file=/") and b".." not in raw and b"\\" not in raw):
+    # Uploaded and cached files are addressed by their whole path: Gradio's one route with slashes inside. And OpenAI's
+    # clients escape the slashes in a model's name.
+    whole_path = lowered.startswith(b"/gradio_api/file=/") and b".." not in raw and b"\\" not in raw
+    if bad and not whole_path and not _MODEL_PATH.fullmatch(lowered):
         raise InvalidRequest("The path is malformed.", code="bad_path")
 
 
