@@ -30,7 +30,6 @@ def sampling(body: Sampling, max_tokens: int | None) -> SamplingParams:
     """
     default = SamplingParams()
     penalty = body.repetition_penalty if body.repetition_penalty is not None else body.repeat_penalty
-    stop = (body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ())
     return SamplingParams(
         max_tokens=None if max_tokens is None else min(max_tokens, _MOST_TOKENS),
         temperature=default.temperature if body.temperature is None else body.temperature,
@@ -42,7 +41,7 @@ def sampling(body: Sampling, max_tokens: int | None) -> SamplingParams:
         presence_penalty=body.presence_penalty,
         frequency_penalty=body.frequency_penalty,
         logit_bias=_logit_bias(body.logit_bias or {}),
-        stop=stop,
+        stop=tuple(body.stop or ()),
         # -1 is a random one, for the open servers.
         seed=None if body.seed in (None, -1) else body.seed % _SEEDS,
         grammar=grammar_of(body.response_format),

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 
 def _whole(value: Any) -> Any:
@@ -21,14 +29,38 @@ def _number_of_logprobs(value: Any) -> Any:
     return (1 if value else None) if isinstance(value, bool) else value
 
 
+def _as_list(value: Any) -> Any:
+    """One stop sequence is a list of one: so that an error names the field and not a branch of a union."""
+    return [value] if isinstance(value, str) else value
+
+
+def _of_any_form(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """One sentence for a prompt that fits none of its forms, in place of one for each."""
+    try:
+        return read(value)
+    except ValidationError:
+        raise ValueError(
+            f"Input should be a text, a list of texts, a list of tokens, or a list of such lists, none of them empty "
+            f"and at most {MOST_PROMPTS} long"
+        ) from None
+
+
+MOST_CHOICES = 128
+MOST_PROMPTS = 2048
+
 Integer: TypeAlias = Annotated[int, BeforeValidator(_whole), Field(strict=True)]
 Number: TypeAlias = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Flag: TypeAlias = Annotated[bool, Field(strict=True)]
 ModelName: TypeAlias = Annotated[str, Field(max_length=1000)]
 StopText: TypeAlias = Annotated[str, Field(max_length=256)]
 TokenId: TypeAlias = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
-MOST_CHOICES = 128
-MOST_PROMPTS = 2048
+Text: TypeAlias = Annotated[str, Field(min_length=1)]
+Tokens: TypeAlias = Annotated[list[TokenId], Field(min_length=1)]
+Prompts: TypeAlias = (
+    Annotated[list[Text], Field(min_length=1, max_length=MOST_PROMPTS)]
+    | Tokens
+    | Annotated[list[Tokens], Field(min_length=1, max_length=MOST_PROMPTS)]
+)
 
 
 class Body(BaseModel):
@@ -54,7 +86,7 @@ class Sampling(Body):
     presence_penalty: Annotated[Number, Field(ge=-2, le=2)] | None = None
     frequency_penalty: Annotated[Number, Field(ge=-2, le=2)] | None = None
     logit_bias: Annotated[dict[str, Annotated[Number, Field(ge=-100, le=100)]], Field(max_length=1024)] | None = None
-    stop: StopText | Annotated[list[StopText], Field(max_length=16)] | None = None
+    stop: Annotated[list[StopText], BeforeValidator(_as_list), Field(max_length=16)] | None = None
     seed: Annotated[Integer, Field(ge=-(2**63), lt=2**64)] | None = None
     n: Annotated[Integer, Field(ge=1, le=MOST_CHOICES)] | None = None
     response_format: dict[str, Any] | None = None
@@ -125,12 +157,7 @@ class ChatBody(Sampling):
 class CompletionBody(Sampling):
     """POST /v1/completions."""
 
-    prompt: (
-        str
-        | Annotated[list[str], Field(min_length=1, max_length=MOST_PROMPTS)]
-        | Annotated[list[TokenId], Field(min_length=1)]
-        | Annotated[list[Annotated[list[TokenId], Field(min_length=1)]], Field(min_length=1, max_length=MOST_PROMPTS)]
-    )
+    prompt: Annotated[Text | Prompts, WrapValidator(_of_any_form)]
     echo: Flag | None = None
     logprobs: Annotated[Integer, BeforeValidator(_number_of_logprobs), Field(ge=0, le=20)] | None = None
     best_of: Annotated[Integer, Field(ge=1, le=MOST_CHOICES)] | None = None
@@ -141,11 +168,6 @@ class EmbeddingBody(Body):
     """POST /v1/embeddings."""
 
     model: ModelName | None = None
-    input: (
-        Annotated[str, Field(min_length=1)]
-        | Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=MOST_PROMPTS)]
-        | Annotated[list[TokenId], Field(min_length=1)]
-        | Annotated[list[Annotated[list[TokenId], Field(min_length=1)]], Field(min_length=1, max_length=MOST_PROMPTS)]
-    )
+    input: Annotated[Text | Prompts, WrapValidator(_of_any_form)]
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: Annotated[Integer, Field(ge=1, le=100_000)] | None = None

@@ -89,6 +89,11 @@ class ToolReader:
         self._calls: list[ToolCallDelta] = []
 
     @property
+    def complete(self) -> bool:
+        """Whether the last call is whole; what a reply that must be a call still lacks then is a brace."""
+        return self.called and self._state in ("tail", "between", "over")
+
+    @property
     def called(self) -> bool:
         return self._index >= 0
 
@@ -241,7 +246,10 @@ async def with_calls(deltas: AsyncGenerator[Delta, None], reader: ToolReader) ->
     async with aclosing(deltas):
         async for delta in deltas:
             text, calls = reader.feed(delta.text)
-            if delta.finish_reason is not None:
+            finish = delta.finish_reason
+            if finish is not None:
+                finish = "stop" if reader.complete else finish
                 rest, more = reader.finish()
                 text, calls = text + rest, calls + more
-            yield replace(delta, text=text, tool_calls=calls, tokens=() if reader.called else delta.tokens)
+            tokens = () if reader.called else delta.tokens
+            yield replace(delta, text=text, tool_calls=calls, tokens=tokens, finish_reason=finish)
