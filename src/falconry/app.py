@@ -29,6 +29,8 @@ from falconry.api.metrics import CountRequests, metrics_router
 from falconry.api.openai import openai_router
 from falconry.api.people import me_router, users_router
 from falconry.api.responses import responses_router
+from falconry.api.tgi import tgi_router
+from falconry.api.tgi_tokenize import tgi_tokenize_router
 from falconry.figures import Figures
 from falconry.gate.body import BodyLimit
 from falconry.gate.gate import Gate
@@ -81,6 +83,8 @@ def build_routes(services: Services, metrics: Metrics | None = None) -> tuple[Fa
         openai_router(services),
         responses_router(services),
         anthropic_router(services),
+        tgi_router(services),
+        tgi_tokenize_router(services),
         me_router(services),
         users_router(services),
         admin_router(services, Figures(services.pool)),

@@ -14,7 +14,7 @@ from starlette.types import Scope, Send
 
 from falconry.errors import EngineOverloaded, FalconryError, TooManyRequests
 from falconry.i18n import Language, accepted_language, error_text
-from falconry.protocols import anthropic, openai, tgi
+from falconry.protocols import anthropic, openai, tgi_answers
 from falconry.protocols.sse import dump_json
 
 Dialect: TypeAlias = Literal["openai", "anthropic", "tgi", "falconry"]
@@ -25,6 +25,7 @@ TGI_PATHS = frozenset(
         "/generate_stream",
         "/tokenize",
         "/chat_tokenize",
+        "/detokenize",
         "/info",
         "/invocations",
         "/ping",
@@ -73,7 +74,7 @@ def error_json(error: FalconryError, dialect: Dialect, language: Language) -> tu
     if dialect == "anthropic":
         return anthropic.error_status(error), anthropic.error_body(error)
     if dialect == "tgi":
-        return tgi.error_status(error), tgi.error_body(error)
+        return tgi_answers.error_status(error), tgi_answers.error_body(error)
     plain = error.as_dict()
     return error.status, {"error": {**plain, "text": error_text(plain, language)}}
 
