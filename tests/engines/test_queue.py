@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from contextlib import AsyncExitStack
 
 import pytest
@@ -111,6 +112,38 @@ async def test_who_leaves_in_the_moment_of_getting_a_place_gives_it_back() -> No
     gone.task.cancel()  # the place is given already, and the task has not run since
     await asyncio.gather(gone.task, return_exceptions=True)
     assert queue.running == 0
+
+
+async def test_who_has_just_left_the_queue_is_given_no_place() -> None:
+    queue, log = FairQueue(1, 100), list[str]()
+    first, gone, last = (Asker(queue, owner, log) for owner in ("a", "b", "c"))
+    await settle()
+    first.leave.set()
+    await asyncio.sleep(0)  # the first one's task leaves in the next round, before the next one's can notice
+    gone.task.cancel()
+    await asyncio.gather(first.task, gone.task, return_exceptions=True)
+    await last.has_place.wait()
+    await drain([last])
+    assert queue.running == 0
+
+
+async def test_any_order_of_coming_and_leaving_leaks_no_place() -> None:
+    rng = random.Random(7)
+    queue, log = FairQueue(2, 1000), list[str]()
+    askers: list[Asker] = []
+    for _ in range(500):
+        askers.append(Asker(queue, rng.choice("abc"), log))
+        for asker in rng.sample(askers, min(3, len(askers))):
+            if rng.random() < 0.5:
+                asker.task.cancel()
+            else:
+                asker.leave.set()
+        for _ in range(rng.randrange(3)):
+            await asyncio.sleep(0)
+    for asker in askers:
+        asker.leave.set()
+    await asyncio.gather(*(asker.task for asker in askers), return_exceptions=True)
+    assert (queue.running, queue.waiting) == (0, 0)
 
 
 async def test_without_a_limit_everybody_begins_at_once() -> None:

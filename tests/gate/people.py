@@ -43,5 +43,3 @@ async def two_people(live: LiveServer) -> AsyncGenerator[tuple[Somebody, Somebod
         ada = await stack.enter_async_context(somebody(live, "ada"))
         bob = await stack.enter_async_context(somebody(live, "bob"))
         yield ada, bob
-
-

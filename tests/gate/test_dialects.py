@@ -50,7 +50,9 @@ STATUS: list[tuple[FalconryError, dict[Dialect, int]]] = [
 
 
 @pytest.mark.parametrize(("error", "status"), STATUS)
-def test_every_error_has_the_status_that_the_protocol_gives_it(error: FalconryError, status: dict[Dialect, int]) -> None:
+def test_every_error_has_the_status_that_the_protocol_gives_it(
+    error: FalconryError, status: dict[Dialect, int]
+) -> None:
     assert {dialect: refusal(error, dialect, "en").status for dialect in status} == status
 
 

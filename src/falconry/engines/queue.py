@@ -71,10 +71,10 @@ class FairQueue:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._leave(owner)  # the place was given in the same moment
-            else:
+            if turn.cancelled():
                 self._forget(owner, turn)
+            else:
+                self._leave(owner)  # the place was given in the same moment
             raise
 
     def _may_begin(self, owner: str) -> bool:
@@ -100,15 +100,18 @@ class FairQueue:
             owner = min(able, key=lambda name: (self._running[name], self._served.get(name, -1)))
             turn = self._waiting[owner][0]
             self._forget(owner, turn)
-            self._begin(owner)
-            turn.set_result(None)
+            if not turn.cancelled():  # one who has left, and whose task has not run since
+                self._begin(owner)
+                turn.set_result(None)
         if not self._waiting and not self._running:
             self._served.clear()
 
     def _forget(self, owner: str, turn: asyncio.Future[None]) -> None:
-        self._waiting[owner].remove(turn)
-        if not self._waiting[owner]:
-            del self._waiting[owner]
+        turns = self._waiting.get(owner)
+        if turns is not None and turn in turns:
+            turns.remove(turn)
+            if not turns:
+                del self._waiting[owner]
 
     def _expected_wait(self) -> float:
         seconds = self._seconds * self.waiting / (self._places or 1)
