@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from falconry.errors import ConversationNotFound, ReplyNotFound, StaleConversation
+from falconry.errors import ConversationNotFound, NotAuthenticated, ReplyNotFound, StaleConversation
 from falconry.messages import ContextUse, Grammar, SamplingParams, StoredMessage, Usage
 from falconry.storage.conversations import Conversations, new_id
 from falconry.storage.database import Database
+from falconry.storage.users import Users
 
 pytestmark = pytest.mark.asyncio
 
@@ -192,3 +193,51 @@ async def test_writers_and_readers_side_by_side_lose_nothing(store: Conversation
     await asyncio.gather(*(read() for _ in range(4)))
     for conversation_id in ids:
         assert len(await store.path(conversation_id)) == 20
+
+
+async def user_in(database: Database, name: str) -> str:
+    return (await Users(database).add(name, "user", "a hash")).id
+
+
+async def test_another_persons_conversation_does_not_exist(database: Database, store: Conversations) -> None:
+    ada, bob = store.of(await user_in(database, "ada")), store.of(await user_in(database, "bob"))
+    conversation_id = await talk(ada, 2)
+    (question, reply, *_) = await ada.path(conversation_id)
+    head = (await ada.get(conversation_id)).head_id or ""
+    foreign = reply_to(conversation_id)
+    for stranger in (bob, store, store.of("nobody")):
+        assert await stranger.newest() == []
+        assert await stranger.transcript(head) == []
+        for attempt in (
+            stranger.get(conversation_id),
+            stranger.path(conversation_id),
+            stranger.path(conversation_id, before=reply.id),
+            stranger.delete(conversation_id),
+            stranger.append_turn(conversation_id, head, "mine now", foreign),
+            stranger.append_turn(conversation_id, None, "mine now", foreign),
+            stranger.append_reply(head, question.id, foreign),
+            stranger.reopen_reply(reply),
+        ):
+            with pytest.raises(ConversationNotFound):
+                await attempt
+        for message in (question, reply):
+            with pytest.raises(ReplyNotFound):
+                await stranger.message(message.id)
+    assert len(await ada.path(conversation_id)) == 4
+
+
+async def test_a_page_of_messages_does_not_begin_in_another_persons_conversation(
+    database: Database, store: Conversations
+) -> None:
+    ada, bob = store.of(await user_in(database, "ada")), store.of(await user_in(database, "bob"))
+    hers, his = await talk(ada, 3), await talk(bob, 3)
+    foreign = (await ada.path(hers))[-1]
+    assert await bob.path(his, before=foreign.id) == []
+
+
+async def test_nothing_is_begun_for_somebody_who_was_removed(database: Database, store: Conversations) -> None:
+    await user_in(database, "ada")
+    bob = await user_in(database, "bob")
+    await Users(database).remove(bob)
+    with pytest.raises(NotAuthenticated):
+        await store.of(bob).create()

@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import monotonic, sleep
 from types import TracebackType
 from typing import IO, TypeVar
 
@@ -213,7 +214,7 @@ def _sqlite_engine(url: str, begin: str, *, timeout: float = BUSY_TIMEOUT, check
         if path and os.name == "posix":
             Path(path).chmod(0o600)
         cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
+        _use_wal(cursor, timeout)
         cursor.execute("PRAGMA synchronous=NORMAL")
         cursor.execute("PRAGMA foreign_keys=ON")
         if not checkpoint:
@@ -225,6 +226,19 @@ def _sqlite_engine(url: str, begin: str, *, timeout: float = BUSY_TIMEOUT, check
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _use_wal(cursor: sqlite3.Cursor, timeout: float) -> None:
+    """Of several processes that open a new file at once one changes its mode; SQLite does not wait for it by itself."""
+    end = monotonic() + timeout
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or monotonic() >= end:
+                raise
+        sleep(0.01)
 
 
 def storage_error(error: DBAPIError) -> StorageError:
