@@ -119,10 +119,10 @@ async def test_who_has_just_left_the_queue_is_given_no_place() -> None:
     first, gone, last = (Asker(queue, owner, log) for owner in ("a", "b", "c"))
     await settle()
     first.leave.set()
-    await asyncio.sleep(0)  # the first one's task leaves in the next round, before the next one's can notice
-    gone.task.cancel()
-    await asyncio.gather(first.task, gone.task, return_exceptions=True)
+    gone.task.cancel()  # in the next round the first one's task runs before this one's can notice
+    await first.task
     await last.has_place.wait()
+    await asyncio.gather(gone.task, return_exceptions=True)
     await drain([last])
     assert queue.running == 0
 
