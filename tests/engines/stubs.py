@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any
 
 from falconry.engines.canned import CannedEngine
 from falconry.errors import ContextWindowExceeded
-from falconry.messages import Message, Prompt, SamplingParams, Usage
+from falconry.messages import NO_EXTRAS, Delta, Extras, Message, Prompt, SamplingParams, Usage
 from falconry.protocols import openai, tgi
 from falconry.protocols.sse import DONE, comment, encode_json
 from tests.engines.servers import Connection, Request
@@ -16,10 +17,11 @@ HEAD = openai.Head("chatcmpl-1", "kestrel", 1_700_000_000)
 
 
 class OpenAIStub:
-    """Answers as vLLM does: exact counts by /tokenize, continuation by `continue_final_message`."""
+    """Answers as vLLM does: exact counts by /tokenize, continuation by `continue_final_message`, `stop_reason`."""
 
     def __init__(self, engine: CannedEngine) -> None:
         self.engine = engine
+        self.vocabulary: dict[int, str] = {}
 
     async def __call__(self, request: Request, connection: Connection) -> None:
         if request.path == "/v1/models":
@@ -27,19 +29,43 @@ class OpenAIStub:
             models["data"][0]["max_model_len"] = await self.engine.context_length()
             await connection.json(models)
         elif request.path == "/tokenize":
-            count = await self.engine.count_tokens(_prompt(request.body))
-            await connection.json({"count": count.tokens, "tokens": [0] * count.tokens})
+            prompt = self._prompt(request.body)
+            text = prompt if isinstance(prompt, str) else await self.engine.render(_messages(prompt))
+            tokens = await self.engine.tokenize(text or "")
+            self.vocabulary |= {token.id: token.text for token in tokens}
+            texts = [token.text for token in tokens]
+            await connection.json({"count": len(tokens), "tokens": [token.id for token in tokens], "token_strs": texts})
+        elif request.path == "/detokenize":
+            await connection.json({"prompt": "".join(self.vocabulary[number] for number in request.body["tokens"])})
+        elif request.path == "/v1/completions" and request.body.get("echo"):
+            await self._echo(request, connection)
         elif request.path in ("/v1/chat/completions", "/v1/completions"):
             await self._generate(request, connection)
         else:
             await connection.json({"error": {"message": "Not Found", "code": 404}}, 404)
 
+    def _prompt(self, body: Any) -> Prompt:
+        if isinstance(body.get("prompt"), list):
+            return "".join(self.vocabulary[number] for number in body["prompt"])
+        return _prompt(body)
+
+    async def _echo(self, request: Request, connection: Connection) -> None:
+        assert request.body["max_tokens"] == 0
+        tokens = await self.engine.tokenize(str(self._prompt(request.body)))
+        logprobs = {
+            "tokens": [token.text for token in tokens],
+            "token_logprobs": [None] + [-1.5] * (len(tokens) - 1),
+            "top_logprobs": [None] + [{"x": -0.5, token.text: -1.5} for token in tokens[1:]],
+        }
+        await connection.json({"choices": [{"text": "", "logprobs": logprobs, "finish_reason": "length"}]})
+
     async def _generate(self, request: Request, connection: Connection) -> None:
         body = request.body
         chat = "messages" in body
         params = _params(body, body.get("stop", []))
+        extras = Extras(top_logprobs=0) if body.get("logprobs") is not None else NO_EXTRAS
         try:
-            async with aclosing(self.engine.generate(_prompt(body), params)) as deltas:
+            async with aclosing(self.engine.generate(self._prompt(body), params, extras)) as deltas:
                 first = True
                 async for delta in deltas:
                     if first:
@@ -49,7 +75,8 @@ class OpenAIStub:
                             await connection.send(encode_json(openai.chat_chunk(HEAD, role=True)))
                     first = False
                     chunk = openai.chat_chunk if chat else openai.text_chunk
-                    frame = chunk(HEAD, text=delta.text, finish=delta.finish_reason)
+                    frame: Any = chunk(HEAD, text=delta.text, finish=delta.finish_reason)
+                    frame["choices"][0] |= {"logprobs": _logprobs(delta), "stop_reason": delta.stop_sequence}
                     await connection.send(encode_json(frame))
                     if delta.usage is not None and body.get("stream_options"):
                         await connection.send(encode_json(openai.usage_chunk(HEAD, delta.usage, chat=chat)))
@@ -75,11 +102,18 @@ class TGIStub:
             await connection.json({"model_id": "tiiuae/falcon-7b", "max_total_tokens": limit})
         elif request.path == "/tokenize":
             count = await self.engine.count_tokens(request.body["inputs"])
-            await connection.json([{"id": 0, "text": "", "start": 0, "stop": 0}] * count.tokens)
+            tokens = await self.engine.tokenize(request.body["inputs"])
+            assert len(tokens) == count.tokens
+            await connection.json([{"id": token.id, "text": token.text, "start": 0, "stop": 0} for token in tokens])
+        elif request.path == "/generate" and request.body["parameters"]["decoder_input_details"]:
+            tokens = await self.engine.tokenize(request.body["inputs"])
+            prefill = [{"id": token.id, "text": token.text, "logprob": -1.5} for token in tokens]
+            prefill[0]["logprob"] = None
+            await connection.json({"generated_text": "x", "details": {"prefill": prefill}})
         elif request.path == "/chat_tokenize" and self.chat:
-            messages = _prompt(request.body)
+            messages = _messages(_prompt(request.body))
             count = await self.engine.count_tokens(messages)
-            text = await self.engine.render([message for message in messages if isinstance(message, Message)])
+            text = await self.engine.render(messages)
             await connection.json({"tokenize_response": [{}] * count.tokens, "templated_text": text})
         elif request.path == "/v1/chat/completions" and self.chat:
             await self.chat(request, connection)
@@ -94,12 +128,15 @@ class TGIStub:
         params = _params({"max_tokens": options["max_new_tokens"], **options}, [])
         await connection.head()
         index, text = 0, ""
+        number = 0
         held: str | None = None  # the last token waits, for it carries the whole text
+        extras = Extras(top_logprobs=0)
         try:
-            async with aclosing(self.engine.generate(request.body["inputs"], params)) as deltas:
+            async with aclosing(self.engine.generate(request.body["inputs"], params, extras)) as deltas:
                 async for delta in deltas:
                     if held is not None:
-                        await connection.send(encode_json(tgi.token_frame(index, held)))
+                        await connection.send(encode_json(tgi.token_frame(index, held, token_id=number)))
+                    number = delta.tokens[0].id if delta.tokens else 0
                     held, text = delta.text, text + delta.text
                     index += bool(delta.text)
                     stopped = any(text.endswith(sequence) for sequence in stop)
@@ -118,6 +155,22 @@ class TGIStub:
                 f"Given: {error.prompt_tokens}"
             )
             await connection.send(encode_json({"error": words, "error_type": "validation"}))
+
+
+def _logprobs(delta: Delta) -> object:
+    """In the shape of a chat: with the bytes, and without ids."""
+    if not delta.tokens:
+        return None
+    entries = [
+        {"token": token.text, "bytes": list(token.raw), "logprob": token.logprob, "top_logprobs": []}
+        for token in delta.tokens
+    ]
+    return {"content": entries}
+
+
+def _messages(prompt: Prompt) -> Sequence[Message]:
+    assert isinstance(prompt, list)
+    return prompt
 
 
 def _prompt(body: Any) -> Prompt:

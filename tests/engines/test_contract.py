@@ -16,13 +16,13 @@ import pytest
 import pytest_asyncio
 
 import falconry
-from falconry.engines.base import ALL_SAMPLING, Engine
+from falconry.engines.base import ALL_EXTRAS, ALL_SAMPLING, Engine
 from falconry.engines.canned import CannedEngine
 from falconry.engines.llama_cpp import LlamaCppEngine, LlamaCppOptions
 from falconry.engines.openai import OpenAIEngine
 from falconry.engines.tgi import TGIEngine
-from falconry.errors import ContextWindowExceeded
-from falconry.messages import Delta, Message, Prompt, SamplingParams
+from falconry.errors import ContextWindowExceeded, NotSupported
+from falconry.messages import NO_EXTRAS, Delta, Extras, Message, Prompt, SamplingParams, TokenPrompt, Tool
 from falconry.settings import Endpoint
 from tests.engines.servers import serve
 from tests.engines.stubs import OpenAIStub, TGIStub
@@ -82,8 +82,10 @@ async def endless(request: pytest.FixtureRequest) -> AsyncIterator[Case]:
         yield opened
 
 
-async def deltas_of(engine: Engine, prompt: Prompt, params: SamplingParams = GREEDY) -> list[Delta]:
-    async with aclosing(engine.generate(prompt, params)) as deltas:
+async def deltas_of(
+    engine: Engine, prompt: Prompt, params: SamplingParams = GREEDY, extras: Extras = NO_EXTRAS
+) -> list[Delta]:
+    async with aclosing(engine.generate(prompt, params, extras)) as deltas:
         return [delta async for delta in deltas]
 
 
@@ -117,6 +119,86 @@ async def test_no_part_of_a_stop_sequence_is_shown(case: Case, prompt: Prompt) -
     deltas = await deltas_of(case.engine, prompt, params)
     assert "".join(delta.text for delta in deltas) == whole[: whole.index(stop)]
     assert deltas[-1].finish_reason == "stop"
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+async def test_the_stop_sequence_that_ended_it_is_named(case: Case, prompt: Prompt) -> None:
+    stop = (await text_of(case.engine, prompt))[8:13]
+    params = SamplingParams(max_tokens=48, temperature=0.0, stop=("\nUser:", stop))
+    assert (await deltas_of(case.engine, prompt, params))[-1].stop_sequence == stop
+    assert (await deltas_of(case.engine, prompt))[-1].stop_sequence is None
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+@pytest.mark.parametrize("top", [0, 2])
+async def test_tokens_spell_the_text_they_come_with(case: Case, prompt: Prompt, top: int) -> None:
+    plain = await deltas_of(case.engine, prompt)
+    deltas = await deltas_of(case.engine, prompt, GREEDY, Extras(top_logprobs=top))
+    tokens = [token for delta in deltas for token in delta.tokens]
+    text = "".join(delta.text for delta in deltas)
+    assert text == "".join(delta.text for delta in plain)
+    assert b"".join(token.raw for token in tokens).decode() == text
+    assert all(token.logprob is not None and -9999 <= token.logprob <= 0 for token in tokens)
+    assert all(len(token.top) <= top for token in tokens)
+    assert not any(token.special for token in tokens[:-1])
+    so_far = b""
+    for delta in deltas:
+        so_far += b"".join(token.raw for token in delta.tokens)
+        assert text.encode().startswith(so_far)
+    assert deltas[-1].usage is not None
+    assert deltas[-1].usage.completion_tokens >= sum(not token.special for token in tokens)
+    assert not any(delta.tokens for delta in plain)
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+async def test_the_last_tokens_spell_the_stop_sequence_too(case: Case, prompt: Prompt) -> None:
+    whole = await text_of(case.engine, prompt)
+    stop = whole[8:13]
+    params = SamplingParams(max_tokens=48, temperature=0.0, stop=(stop,))
+    deltas = await deltas_of(case.engine, prompt, params, Extras(top_logprobs=1))
+    spelled = b"".join(token.raw for delta in deltas for token in delta.tokens).decode()
+    assert spelled.startswith(whole[: whole.index(stop) + len(stop)])
+    assert whole.startswith(spelled)
+
+
+async def test_what_it_cannot_give_is_refused_before_anything_is_generated(case: Case) -> None:
+    await case.engine.context_length()
+    wishes = {
+        "tools": Extras(tools=(Tool("weather"),)),
+        "top_logprobs": Extras(top_logprobs=1),
+        "prompt_logprobs": Extras(prompt_logprobs=True),
+    }
+    # A raw prompt has no place for tools, whatever the engine can.
+    for name in ALL_EXTRAS - case.engine.extras | {"tools"}:
+        deltas = case.engine.generate(RAW, GREEDY, wishes[name])
+        with pytest.raises(NotSupported):
+            await anext(deltas)
+
+
+async def test_tokens_are_answered_like_the_text_they_are(case: Case) -> None:
+    tokens = await case.engine.tokenize(RAW)
+    assert "".join(token.text for token in tokens) == RAW
+    prompt = TokenPrompt(tuple(token.id for token in tokens))
+    if case.engine.kind in ("canned", "tgi"):
+        with pytest.raises(NotSupported, match="token ids"):
+            await deltas_of(case.engine, prompt)
+        with pytest.raises(NotSupported, match="detokenize"):
+            await case.engine.detokenize(prompt.ids)
+        return
+    assert await case.engine.detokenize(prompt.ids) == RAW
+    assert await text_of(case.engine, prompt) == await text_of(case.engine, RAW)
+    assert await case.engine.count_tokens(prompt) == await case.engine.count_tokens(RAW)
+
+
+async def test_the_logprobs_of_a_prompt_come_before_the_reply(case: Case) -> None:
+    extras = Extras(prompt_logprobs=True)
+    first, *others = await deltas_of(case.engine, RAW, GREEDY, extras)
+    assert "".join(token.text for token in first.prompt_tokens) == RAW
+    assert len(first.prompt_tokens) == (await case.engine.count_tokens(RAW)).tokens
+    assert first.prompt_tokens[0].logprob is None
+    assert all(token.logprob is not None and token.logprob <= 0 for token in first.prompt_tokens[1:])
+    assert not any(delta.prompt_tokens for delta in others)
+    assert "".join(delta.text for delta in others) == await text_of(case.engine, RAW)
 
 
 async def test_characters_stay_whole(case: Case) -> None:
@@ -201,6 +283,7 @@ async def test_continues_an_assistant_message_where_it_says_so(case: Case) -> No
 async def test_describes_itself(case: Case) -> None:
     assert await case.engine.has_chat_template()
     assert case.engine.supports <= ALL_SAMPLING
+    assert case.engine.extras <= ALL_EXTRAS
     assert {"max_tokens", "temperature", "stop", "seed"} <= case.engine.supports
     rendered = await case.engine.render(ENGLISH)
     assert rendered is None or "Tell me about falcons." in rendered

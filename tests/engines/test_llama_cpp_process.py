@@ -66,8 +66,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def busy_slots(engine: LlamaCppEngine) -> int:
-    async with engine._request("GET", "/slots") as response:
-        return sum(slot["is_processing"] for slot in await response.json())
+    return sum(slot["is_processing"] for slot in await engine._child.ask("/slots"))
 
 
 async def until_busy_slots(engine: LlamaCppEngine, number: int) -> float:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from falconry.engines.base import ALL_SAMPLING
 from falconry.engines.openai import OpenAIEngine
 from falconry.errors import ContextWindowExceeded, EngineError, FalconryError, InvalidRequest
 from falconry.messages import Delta, Message, Prompt, SamplingParams, TokenCount, Usage
@@ -24,7 +25,7 @@ from tests.engines.stubs import HEAD
 
 HI = [Message("user", "Hi")]
 USAGE = Usage(9, 1)
-EVERYTHING = SamplingParams(20, 0.5, 0.9, 40, 0.05, 1.1, ("a", "b", "c", "d", "e"), 3)
+EVERYTHING = SamplingParams(20, 0.5, 0.9, 40, 0.05, repetition_penalty=1.1, stop=("a", "b", "c", "d", "e"), seed=3)
 
 
 class Script:
@@ -160,10 +161,11 @@ async def test_leaves_out_the_fields_that_a_server_refuses_and_remembers() -> No
         (400, {"error": {"message": "Unknown parameter: 'stream_options'.", "param": "stream_options"}}),
     ]
     async with opened(script) as (engine, server):
-        assert {"top_k", "min_p", "repetition_penalty"} <= engine.supports
+        assert engine.supports == ALL_SAMPLING
         assert await text_of(engine, HI, EVERYTHING) == "Lions"
         assert await text_of(engine, HI, EVERYTHING) == "Lions"
-        assert engine.supports == {"max_tokens", "temperature", "top_p", "stop", "seed"}
+        refused = {"top_k", "min_p", "repetition_penalty"}
+        assert engine.supports == ALL_SAMPLING - refused
     bodies = server.bodies("/v1/chat/completions")
     assert len(bodies) == 5
     assert set(bodies[-1]) == {"model", "stream", "messages", "max_tokens", "temperature", "top_p", "stop", "seed"}

@@ -146,8 +146,9 @@ async def test_as_many_tokens_as_fit_are_counted() -> None:
 async def test_messages_go_to_the_chat_route_with_what_it_knows() -> None:
     async with opened(TGIStub(CannedEngine(rate=10_000))) as (engine, server):
         assert await engine.has_chat_template()
-        assert engine.supports == {"max_tokens", "temperature", "top_p", "stop", "seed"}
-        await deltas_of(engine, HI, SamplingParams(5, 0.0, 1.0, 40, 0.1, 1.2, ("a",), 3))
+        known = {"max_tokens", "temperature", "top_p", "frequency_penalty", "stop", "seed", "grammar"}
+        assert engine.supports == known
+        await deltas_of(engine, HI, SamplingParams(5, 0.0, 1.0, 40, 0.1, repetition_penalty=1.2, stop=("a",), seed=3))
     (body,) = server.bodies("/v1/chat/completions")
     assert body == {
         "model": "tgi",
@@ -193,7 +194,7 @@ async def test_the_stop_text_that_tgi_keeps_is_not_shown() -> None:
     async with opened(Script(*frames)) as (engine, _):
         deltas = await deltas_of(engine, PLAIN, SamplingParams(stop=("\nUser:",)))
     assert "".join(delta.text for delta in deltas) == " Lions."
-    assert deltas[-1] == Delta(finish_reason="stop", usage=Usage(9, 4))
+    assert deltas[-1] == Delta(finish_reason="stop", usage=Usage(9, 4), stop_sequence="\nUser:")
 
 
 @pytest.mark.parametrize(("max_tokens", "reason"), [(2, "length"), (50, "stop")])

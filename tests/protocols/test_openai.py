@@ -16,7 +16,7 @@ HEAD = openai.Head("chatcmpl-1", "kestrel", 1_700_000_000)
 
 def test_sends_only_what_is_set() -> None:
     assert openai.sampling_fields(SamplingParams()) == {"max_tokens": 1024, "temperature": 0.7}
-    everything = SamplingParams(5, 0.0, 0.9, 40, 0.05, 1.1, ("a", "b", "c", "d", "e"), 3)
+    everything = SamplingParams(5, 0.0, 0.9, 40, 0.05, repetition_penalty=1.1, stop=("a", "b", "c", "d", "e"), seed=3)
     assert openai.sampling_fields(everything) == {
         "max_tokens": 5,
         "temperature": 0.0,
@@ -134,6 +134,7 @@ def test_writes_chunks_that_it_reads() -> None:
 
 def test_writes_errors_as_objects() -> None:
     assert openai.error_body(InvalidRequest("no")) == {
-        "error": {"message": "no", "type": "invalid_request_error", "param": None, "code": "invalid_request"}
+        "error": {"message": "no", "type": "invalid_request_error", "param": None, "code": "invalid_request"},
+        "error_type": "validation",
     }
     assert "EngineOverloaded" not in str(openai.error_body(EngineOverloaded("busy")))

@@ -30,7 +30,7 @@ def parameters(params: SamplingParams) -> dict[str, Any]:
 def test_samples_within_what_the_server_allows() -> None:
     assert parameters(SamplingParams()) == {"do_sample": True, "temperature": 0.7}
     assert parameters(SamplingParams(top_p=1.0, top_k=0)) == {"do_sample": True, "temperature": 0.7}
-    everything = SamplingParams(1, 1.0, 0.9, 40, 0.1, 1.2, ("a", "b", "c", "d", "e"), 3)
+    everything = SamplingParams(1, 1.0, 0.9, 40, 0.1, repetition_penalty=1.2, stop=("a", "b", "c", "d", "e"), seed=3)
     assert parameters(everything) == {
         "do_sample": True,
         "temperature": 1.0,

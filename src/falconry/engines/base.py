@@ -16,6 +16,8 @@ from falconry.messages import NO_EXTRAS, Delta, Extras, Message, Prompt, Samplin
 
 ALL_SAMPLING = frozenset(field.name for field in fields(SamplingParams))
 ALL_EXTRAS = frozenset({"tools", "top_logprobs", "prompt_logprobs"})
+# What the protocols call them.
+_FEATURES = {"tools": "tools", "top_logprobs": "logprobs", "prompt_logprobs": "logprobs of the prompt"}
 
 
 class Engine(ABC):
@@ -85,6 +87,17 @@ class Engine(ABC):
     async def embed(self, texts: Sequence[str | TokenPrompt]) -> tuple[list[list[float]], int]:
         """A vector for each text, of length 1, and the number of tokens read. Raises NotSupported."""
         raise NotSupported("embeddings")
+
+    def _refuse_extras(self, extras: Extras) -> None:
+        """Raise NotSupported for extras that this engine never gives."""
+        asked = {
+            "tools": bool(extras.tools),
+            "top_logprobs": extras.top_logprobs is not None,
+            "prompt_logprobs": extras.prompt_logprobs,
+        }
+        for name, wanted in asked.items():
+            if wanted and name not in self.extras:
+                raise NotSupported(_FEATURES[name])
 
     async def aclose(self) -> None:
         """Free everything: connections, processes, files. Safe to call twice."""

@@ -11,15 +11,31 @@ import asyncio
 import math
 import random
 import re
+import zlib
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
+from itertools import islice
 from typing import ClassVar
 
 from falconry.engines.base import Engine
 from falconry.engines.stop import StopFilter
-from falconry.errors import ContextWindowExceeded, EngineInterrupted
+from falconry.engines.token_queue import TokenQueue
+from falconry.errors import ContextWindowExceeded, EngineInterrupted, NotSupported
 from falconry.i18n import Language
-from falconry.messages import Delta, FinishReason, Message, Prompt, SamplingParams, TokenCount, Usage
+from falconry.messages import (
+    NO_EXTRAS,
+    Delta,
+    Extras,
+    FinishReason,
+    Message,
+    Prompt,
+    SamplingParams,
+    Token,
+    TokenCount,
+    TokenPrompt,
+    Usage,
+)
 
 REPLIES: dict[Language, tuple[str, str, str]] = {
     "en": (
@@ -99,6 +115,7 @@ class CannedEngine(Engine):
     kind: ClassVar[str] = "canned"
     can_continue = True
     supports = frozenset({"max_tokens", "temperature", "stop", "seed"})
+    extras = frozenset({"top_logprobs", "prompt_logprobs"})
 
     def __init__(
         self,
@@ -121,8 +138,14 @@ class CannedEngine(Engine):
         self._fail_after = fail_after
         self._hang_after = hang_after
 
-    async def generate(self, prompt: Prompt, params: SamplingParams) -> AsyncGenerator[Delta, None]:
-        prompt_tokens = len(tokenize(_rendered(prompt)))
+    async def generate(
+        self, prompt: Prompt, params: SamplingParams, extras: Extras = NO_EXTRAS
+    ) -> AsyncGenerator[Delta, None]:
+        self._refuse_extras(extras)
+        if params.grammar is not None:
+            raise NotSupported("response_format")
+        read = tokenize(_rendered(prompt))
+        prompt_tokens = len(read)
         room = self._context_length - prompt_tokens
         if room <= 0:
             raise ContextWindowExceeded(prompt_tokens, self._context_length)
@@ -130,6 +153,10 @@ class CannedEngine(Engine):
         limit = min(room, params.max_tokens or room)
         reason: FinishReason = "stop" if len(tokens) <= limit else "length"
         stop = StopFilter(params.stop)
+        queue = None if extras.top_logprobs is None else TokenQueue()
+        if extras.prompt_logprobs:
+            scored = map(_token, read)
+            yield Delta(prompt_tokens=(*(replace(first, logprob=None) for first in islice(scored, 1)), *scored))
         sent = 0
         async with aclosing(self._paced(tokens[:limit])) as pieces:
             async for piece in pieces:
@@ -138,20 +165,27 @@ class CannedEngine(Engine):
                 for token in piece:
                     shown += stop.feed(token)
                     sent += 1
+                    if queue is not None:
+                        queue.add(token, [_token(token)])
                     if stop.stopped:
                         break
                 if shown:
-                    yield Delta(shown)
+                    yield Delta(shown) if queue is None else Delta(shown, tokens=queue.take(shown))
                 if stop.stopped:
                     reason = "stop"
                     break
-        yield Delta(stop.flush(), finish_reason=reason, usage=Usage(prompt_tokens, sent))
+        last = () if queue is None else queue.take_all()
+        usage = Usage(prompt_tokens, sent)
+        yield Delta(stop.flush(), finish_reason=reason, usage=usage, tokens=last, stop_sequence=stop.matched)
 
     async def count_tokens(self, prompt: Prompt) -> TokenCount:
         return TokenCount(len(tokenize(_rendered(prompt))))
 
     async def context_length(self) -> int | None:
         return self._context_length
+
+    async def tokenize(self, text: str, *, special: bool = True) -> list[Token]:
+        return [replace(_token(token), logprob=None) for token in tokenize(text)]
 
     async def render(self, messages: Sequence[Message]) -> str | None:
         return _rendered(messages)
@@ -199,8 +233,16 @@ def tokenize(text: str) -> list[str]:
     return _TOKEN.findall(text)
 
 
+def _token(text: str) -> Token:
+    """Without a vocabulary a token's id is a hash of its text, the same everywhere; it was always the only choice."""
+    raw = text.encode("utf-8", "replace")
+    return Token(zlib.crc32(raw) & 0x7FFF_FFFF, text, raw, 0.0)
+
+
 def _rendered(prompt: Prompt) -> str:
     """What the engine "reads": its chat template is one line `role: content` per message."""
+    if isinstance(prompt, TokenPrompt):
+        raise NotSupported("prompts of token ids")
     if isinstance(prompt, str):
         return prompt
     lines = [f"{message.role}: {message.content}" for message in prompt]
@@ -211,10 +253,14 @@ def _rendered(prompt: Prompt) -> str:
 
 def _begun(prompt: Prompt) -> str:
     """The part of the reply that is already there."""
-    return prompt[-1].content if not isinstance(prompt, str) and prompt and prompt[-1].role == "assistant" else ""
+    if isinstance(prompt, str | TokenPrompt) or not prompt or prompt[-1].role != "assistant":
+        return ""
+    return prompt[-1].content
 
 
 def _language(prompt: Prompt) -> Language:
+    if isinstance(prompt, TokenPrompt):
+        return "en"
     if isinstance(prompt, str):
         question = prompt.rpartition("\nUser:")[2]
     else:

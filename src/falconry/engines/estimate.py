@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from falconry.messages import Prompt, TokenCount
+from falconry.messages import Message, Prompt, TokenCount, TokenPrompt
 
 _WORD = re.compile(r"[A-Za-z]+")
 _DIGITS = re.compile(r"[0-9]{1,3}")
@@ -48,6 +48,8 @@ class TokenEstimator:
 
     def count(self, prompt: Prompt) -> TokenCount:
         """The estimated tokens of a prompt, and the relative error that it stays within."""
+        if isinstance(prompt, TokenPrompt):
+            return TokenCount(len(prompt.ids))
         features = _features(prompt)
         tokens = max(1.0, _dot(self._weight, features))
         variance = _dot(features, self._times(features)) + (_NOISE * tokens) ** 2 + 1
@@ -55,7 +57,7 @@ class TokenEstimator:
 
     def learn(self, prompt: Prompt, tokens: int) -> None:
         """Take in what the backend has counted for a prompt."""
-        if tokens <= 0:
+        if tokens <= 0 or isinstance(prompt, TokenPrompt):
             return
         features = _features(prompt)
         gain = self._times(features)
@@ -76,7 +78,7 @@ class TokenEstimator:
         return [_dot(row, features) for row in self._covariance]
 
 
-def _features(prompt: Prompt) -> tuple[float, float, float, float]:
+def _features(prompt: str | Sequence[Message]) -> tuple[float, float, float, float]:
     texts = [prompt] if isinstance(prompt, str) else [message.content for message in prompt]
     ascii_tokens = other_bytes = 0.0
     for text in texts:

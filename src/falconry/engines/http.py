@@ -15,10 +15,12 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import SecretStr
 
+from falconry import request_id
 from falconry.engines import endpoint_errors as errors
 from falconry.engines.endpoint_errors import Place, Refused
 from falconry.engines.event_stream import EventStream
 from falconry.protocols.failures import Failure, read_failure
+from falconry.request_id import HEADER
 from falconry.settings import LOOPBACK, Endpoint
 
 CONNECT_TIMEOUT = 10.0
@@ -119,7 +121,8 @@ class EndpointClient:
         """Send, until the head of the answer is there."""
         for last in (False, True):
             try:
-                request = self._client.build_request(method, url, json=body)
+                known = {HEADER: current} if (current := request_id.current()) else None
+                request = self._client.build_request(method, url, json=body, headers=known)
                 async with asyncio.timeout(self._timeout):
                     return await self._client.send(request, stream=True)
             except (httpx.ConnectTimeout, httpx.ConnectError, httpx.ProxyError) as error:

@@ -123,7 +123,7 @@ class LlamaCppEngine(Engine):
                     text += stop.flush()
                 tokens: tuple[Token, ...] = ()
                 if reader.tokens is not None:
-                    tokens = await self._vocabulary.named(
+                    tokens = await self._vocabulary.whole(
                         reader.tokens.take(text) + (reader.tokens.take_all() if done else ())
                     )
                     written += len(tokens)
@@ -137,7 +137,7 @@ class LlamaCppEngine(Engine):
             raise EngineInterrupted(f"{self._model.stem} stopped in the middle of its reply. Ask it to continue.")
         read = reader.prompt_tokens or (await self.count_tokens(prompt)).tokens
         if reader.tokens is not None:
-            tokens = await self._vocabulary.named(reader.tokens.take(text) + reader.tokens.take_through(stop.matched))
+            tokens = await self._vocabulary.whole(reader.tokens.take(text) + reader.tokens.take_through(stop.matched))
             written += len(tokens)
         else:
             tokens = ()

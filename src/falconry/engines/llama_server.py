@@ -37,6 +37,8 @@ from falconry.protocols.grammar import check_schema, regex_to_gbnf
 from falconry.protocols.logprobs import read_tokens
 from falconry.protocols.openai import message_list, read_chunk, tool_fields
 
+UNTOLD = Token(-1, "\ufffd", logprob=0.0)
+"""Stands for a token that the server did not tell of."""
 _LAST_FIELDS = ["content", "stop_type", "tokens_evaluated", "tokens_predicted", "timings/cache_n"]
 """Of the last event of /completion, which would otherwise repeat the prompt and all params."""
 
@@ -69,7 +71,7 @@ def completion(prompt: Prompt, params: SamplingParams, extras: Extras) -> tuple[
         raw = prompt if isinstance(prompt, str) else list(prompt.ids)
         return "/completion", body | {"prompt": raw, "response_fields": _LAST_FIELDS}
     if extras.top_logprobs is not None:
-        body |= {"logprobs": True, "top_logprobs": max(1, extras.top_logprobs)}
+        body |= {"logprobs": True, "top_logprobs": max(1, extras.top_logprobs), "timings_per_token": True}
     return "/v1/chat/completions", body | {
         "messages": message_list(prompt),
         "stream_options": {"include_usage": True},
@@ -108,6 +110,7 @@ class EventReader:
         self.tokens = None if extras.top_logprobs is None else TokenQueue()
         self.prompt_tokens = self.cached_tokens = 0
         self._top = extras.top_logprobs or 0
+        self._written = 0
         self._rest = b""
         self._finish: FinishReason | None = None
 
@@ -138,22 +141,29 @@ class EventReader:
             return Delta()
         if "content" not in event:
             chunk = read_chunk(event)
-            self._keep(chunk.text, chunk.tokens, thinking=bool(chunk.thinking))
+            written = event["timings"]["predicted_n"] if chunk.tokens and "timings" in event else 0
+            self._keep(chunk.text, chunk.tokens, written, thinking=bool(chunk.thinking))
             reason = None if chunk.finish_reason is None else _finish(chunk.finish_reason)
             return Delta(chunk.text, chunk.thinking, reason, chunk.usage, chunk.tool_calls)
         if "stop_type" not in event:
             if self.tokens is not None:
-                self._keep(event["content"], read_tokens({"content": event.get("completion_probabilities", [])}))
+                tokens = read_tokens({"content": event.get("completion_probabilities", [])})
+                self._keep(event["content"], tokens, event["tokens_predicted"])
             return Delta(event["content"])
         usage = Usage(event["tokens_evaluated"], event["tokens_predicted"], event.get("timings/cache_n", 0))
-        self._keep(event["content"], ())
+        self._keep(event["content"])
         return Delta(event["content"], finish_reason=_finish(event["stop_type"]), usage=usage)
 
-    def _keep(self, text: str, tokens: tuple[Token, ...], *, thinking: bool = False) -> None:
-        if self.tokens is not None:
-            # At least one alternative has to be asked for.
-            kept = tuple(replace(token, top=token.top[: self._top]) for token in tokens)
-            self.tokens.add(text, kept, thinking=thinking)
+    def _keep(self, text: str, tokens: tuple[Token, ...] = (), written: int = 0, *, thinking: bool = False) -> None:
+        """Take what an event tells of its tokens. `written`: tokens of the reply so far."""
+        if self.tokens is None:
+            return
+        # At least one alternative has to be asked for.
+        kept = tuple(replace(token, top=token.top[: self._top]) for token in tokens)
+        # Of the tokens that make up one character only the last is told of, with the bytes of all.
+        untold = max(0, written - self._written - len(tokens))
+        self._written = max(written, self._written)
+        self.tokens.add(text, (*((UNTOLD,) * untold), *kept), thinking=thinking)
 
 
 def _finish(word: str) -> FinishReason:

@@ -10,6 +10,7 @@ from typing import Any
 
 from falconry.engines.llama_child import LlamaChild
 from falconry.engines.llama_launch import SPARE_THREADS, read_vocabulary
+from falconry.engines.llama_server import UNTOLD
 from falconry.errors import InvalidRequest
 from falconry.messages import Message, Token
 from falconry.protocols.logprobs import to_bytes
@@ -29,6 +30,7 @@ class Vocabulary:
         self._turn = asyncio.Semaphore(SPARE_THREADS // 2)
         self._known: tuple[int, frozenset[int]] | None = None
         self._names: dict[int, str] = {}
+        self._characters: dict[bytes, tuple[Token, ...]] = {}
         self._plain: int | None = None
 
     async def render(self, messages: Sequence[Message]) -> str:
@@ -83,6 +85,32 @@ class Vocabulary:
                     token=number,
                     last=(size or 2**31) - 1,
                 )
+
+    async def whole(self, tokens: Sequence[Token]) -> tuple[Token, ...]:
+        """The tokens of a stream, with what the server left out: names of special ones, and parts of characters."""
+        found: list[Token] = []
+        untold = 0
+        for token in tokens:
+            if token is UNTOLD:
+                untold += 1
+            else:
+                found += await self._parts(token, untold) if untold else (token,)
+                untold = 0
+        return await self.named(found)
+
+    async def _parts(self, token: Token, before: int) -> tuple[Token, ...]:
+        """The tokens that make up a character, of which only the last is told of, with the bytes of all.
+
+        They are those that the tokenizer makes of it; where that differs, the character stays one token. Their
+        logprobs are not known: 0 for all but the last leaves to the character what the server reports for it.
+        """
+        if token.raw not in self._characters:
+            pieces = await self.tokenize(token.raw.decode("utf-8", "replace"), special=False)
+            self._characters[token.raw] = tuple(replace(piece, logprob=0.0) for piece in pieces)
+        *parts, last = self._characters[token.raw] or (token,)
+        if len(parts) != before or last.id != token.id:
+            return (token,)
+        return (*parts, replace(token, text=last.text, raw=last.raw))
 
     async def named(self, tokens: Sequence[Token]) -> tuple[Token, ...]:
         """The same tokens, with their names where the server gave none: it has no text for special ones."""

@@ -9,37 +9,33 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import ClassVar, Literal, TypeAlias
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from falconry.engines import endpoint_errors as errors
-from falconry.engines.base import ALL_SAMPLING
+from falconry.engines import openai_extras as more
+from falconry.engines.base import ALL_EXTRAS, ALL_SAMPLING
 from falconry.engines.endpoint_errors import Refused
-from falconry.engines.remote import OpenAIReader, RemoteEngine, continues, relay
-from falconry.errors import ContextWindowExceeded, EngineError, EngineUnavailable
-from falconry.messages import Delta, Message, Prompt, SamplingParams
+from falconry.engines.openai_extras import Flavour
+from falconry.engines.remote import OpenAIReader, RemoteEngine, relay
+from falconry.errors import ContextWindowExceeded, EngineError, EngineUnavailable, NotSupported
+from falconry.messages import (
+    NO_EXTRAS,
+    Delta,
+    Extras,
+    Message,
+    Prompt,
+    SamplingParams,
+    Token,
+    TokenPrompt,
+)
 from falconry.protocols import openai
 from falconry.protocols.failures import refused_fields
 from falconry.settings import Endpoint
 
-Flavour: TypeAlias = Literal["llama_cpp", "vllm", "ollama", "other"]
 _FLAVOURS: Mapping[str, Flavour] = {"llamacpp": "llama_cpp", "vllm": "vllm", "library": "ollama"}
-
-# What a server may refuse, and the param of ours that is lost by that. Stop sequences are not lost: what the server
-# does not stop at, we do.
-_OPTIONAL: Mapping[str, str | None] = {
-    "stream_options": None,
-    "stop": None,
-    "seed": "seed",
-    "temperature": "temperature",
-    "top_p": "top_p",
-    "top_k": "top_k",
-    "min_p": "min_p",
-    "repetition_penalty": "repetition_penalty",
-    "repeat_penalty": "repetition_penalty",
-    "max_tokens": None,
-    "max_completion_tokens": "max_tokens",
-}
+_EMBEDDING_TIMEOUT = 120.0
+"""Seconds for what a server reads in one go, without a sign of life."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +54,7 @@ class OpenAIEngine(RemoteEngine):
     """
 
     kind: ClassVar[str] = "openai"
+    extras = ALL_EXTRAS
 
     def __init__(self, endpoint: Endpoint, timeout: float) -> None:
         super().__init__(endpoint, timeout)
@@ -67,17 +64,24 @@ class OpenAIEngine(RemoteEngine):
         self._asking = asyncio.Lock()
         self._left_out: set[str] = set()
         self._max_tokens = "max_tokens"
-        self._can_tokenize = True
+        self._missing: set[str] = set()
 
-    async def generate(self, prompt: Prompt, params: SamplingParams) -> AsyncGenerator[Delta, None]:
-        body = await self._body(prompt, params)
-        url = f"{self._url}/completions" if isinstance(prompt, str) else f"{self._url}/chat/completions"
+    async def generate(
+        self, prompt: Prompt, params: SamplingParams, extras: Extras = NO_EXTRAS
+    ) -> AsyncGenerator[Delta, None]:
+        raw = isinstance(prompt, str | TokenPrompt)
+        if raw and extras.tools:
+            raise NotSupported("tools")
+        body = await self._body(prompt, params, extras)
+        url = f"{self._url}/completions" if raw else f"{self._url}/chat/completions"
+        if extras.prompt_logprobs:
+            yield Delta(prompt_tokens=await self._scored(prompt, extras))
         try:
             # Every round but the last leaves out or changes at least one field.
-            for _ in range(len(_OPTIONAL) + 1):
+            for _ in range(len(more.OPTIONAL) + 1):
                 try:
                     async with self._http.stream(url, self._accepted(body)) as events:
-                        reader = OpenAIReader(self._http.place)
+                        reader = OpenAIReader(self._http.place, extras)
                         async with aclosing(relay(events, reader, params, self._http.place)) as deltas:
                             async for delta in deltas:
                                 yield delta
@@ -88,7 +92,7 @@ class OpenAIEngine(RemoteEngine):
                     if not self._adapt(body, refused):
                         raise
         except (Refused, ContextWindowExceeded) as error:
-            if isinstance(error, Refused) and error.status in (404, 405) and isinstance(prompt, str):
+            if isinstance(error, Refused) and error.status in (404, 405) and raw:
                 raise errors.no_completions(self._http.place, error) from None
             raise await self._translated(error, prompt) from None
 
@@ -102,10 +106,62 @@ class OpenAIEngine(RemoteEngine):
         prompt = answer.get("prompt") if answer is not None else None
         return prompt if isinstance(prompt, str) else None
 
-    async def _exact_count(self, prompt: Prompt) -> int | None:
+    async def has_native_tools(self) -> bool:
+        """What the model makes of them is the server's affair; one that cannot refuses them."""
+        return True
+
+    async def tokenize(self, text: str, *, special: bool = True) -> list[Token]:
+        server = await self._about()
+        body = more.tokenize_body(text, server.model, server.flavour, special=special)
+        answer = await self._ask("/tokenize", body) if server.flavour in ("llama_cpp", "vllm") else None
+        tokens = more.read_tokens(answer) if answer is not None else None
+        if tokens is None:
+            raise NotSupported("tokenize")
+        return tokens
+
+    async def detokenize(self, ids: Sequence[int]) -> str:
+        server = await self._about()
+        body = more.detokenize_body(ids, server.model, server.flavour)
+        answer = await self._ask("/detokenize", body) if server.flavour in ("llama_cpp", "vllm") else None
+        text = more.read_text(answer) if answer is not None else None
+        if text is None:
+            raise NotSupported("detokenize")
+        return text
+
+    async def embed(self, texts: Sequence[str | TokenPrompt]) -> tuple[list[list[float]], int]:
+        server = await self._about()
+        inputs = [more.prompt_field(text) for text in texts]
+        body = {"model": server.model, "input": inputs, "encoding_format": "float"}
+        try:
+            answer = await self._http.post(f"{self._url}/embeddings", body, timeout=_EMBEDDING_TIMEOUT)
+        except Refused as refused:
+            if refused.status in (404, 405, 501):
+                raise NotSupported("embeddings") from None
+            raise errors.refused(self._http.place, refused) from None
+        found = openai.read_embeddings(answer)
+        if found is None or len(found[0]) != len(texts):
+            raise errors.nonsense(self._http.place, "no embeddings")
+        return [more.unit(vector) for vector in found[0]], found[1]
+
+    async def _scored(self, prompt: Prompt, extras: Extras) -> tuple[Token, ...]:
+        """The prompt's tokens with their logprobs, from a request of their own that generates nothing."""
+        server = await self._about()
+        body = {"model": server.model, **more.echo_fields(prompt, extras.top_logprobs, server.flavour)}
+        try:
+            answer = await self._http.post(f"{self._url}/completions", body, timeout=_EMBEDDING_TIMEOUT)
+        except Refused as refused:
+            if refused_fields(refused.failure, {"echo"}) or refused.status in (404, 405):
+                raise NotSupported("logprobs of the prompt") from None
+            raise await self._translated(refused, prompt) from None
+        tokens = openai.read_chunk(answer).tokens if isinstance(answer, dict) else ()
+        if not tokens:
+            raise NotSupported("logprobs of the prompt")
+        return tuple(replace(token, top=token.top[: extras.top_logprobs or 0]) for token in tokens)
+
+    async def _exact_count(self, prompt: str | Sequence[Message]) -> int | None:
         server = await self._about()
         if server.flavour == "vllm":
-            body = {"model": server.model, **_vllm_prompt(prompt)}
+            body = {"model": server.model, **more.vllm_prompt(prompt)}
             answer = await self._ask("/tokenize", body)
             count = answer.get("count") if answer is not None else None
             return count if isinstance(count, int) else None
@@ -120,27 +176,32 @@ class OpenAIEngine(RemoteEngine):
 
     async def _ask(self, path: str, body: Mapping[str, object]) -> Mapping[str, object] | None:
         """POST to one of the server's own routes; None where it does not have it (a proxy may hide it)."""
-        if not self._can_tokenize:
+        if path in self._missing:
             return None
         try:
             answer = await self._http.post(f"{self._root}{path}", body)
         except Refused as refused:
             if refused.status in (404, 405, 501):
-                self._can_tokenize = False
+                self._missing.add(path)
             return None
         return answer if isinstance(answer, dict) else None
 
-    async def _body(self, prompt: Prompt, params: SamplingParams) -> dict[str, object]:
+    async def _body(self, prompt: Prompt, params: SamplingParams, extras: Extras) -> dict[str, object]:
         server = await self._about()
+        raw = isinstance(prompt, str | TokenPrompt)
         body: dict[str, object] = {"model": server.model, "stream": True}
         body["stream_options"] = {"include_usage": True}
         body |= openai.sampling_fields(params)
-        if isinstance(prompt, str):
-            body["prompt"] = prompt
+        body |= more.logprob_fields(extras.top_logprobs, server.flavour, raw=raw)
+        body |= openai.tool_fields(extras)
+        if params.grammar is not None:
+            body |= more.shape_fields(params.grammar, server.flavour, raw=raw)
+        if isinstance(prompt, str | TokenPrompt):
+            body["prompt"] = more.prompt_field(prompt)
             # /completions makes 16 tokens where nothing is said.
             body.setdefault("max_tokens", await self._room(prompt))
         elif server.flavour == "vllm":
-            body |= _vllm_prompt(prompt)
+            body |= more.vllm_prompt(prompt)
         else:
             body["messages"] = openai.message_list(prompt)
         if server.flavour == "llama_cpp" and "repetition_penalty" in body:
@@ -166,7 +227,10 @@ class OpenAIEngine(RemoteEngine):
                 body["max_tokens"] = room
                 return True
             return False
-        sent = self._accepted(body).keys() & _OPTIONAL.keys()
+        accepted = self._accepted(body)
+        for name in refused_fields(refused.failure, accepted.keys() & more.NEEDED.keys()):
+            raise NotSupported(more.NEEDED[name])
+        sent = accepted.keys() & more.OPTIONAL.keys()
         names = refused_fields(refused.failure, sent)
         if self._max_tokens == "max_tokens" and "max_tokens" in names:
             self._max_tokens = "max_completion_tokens"
@@ -176,9 +240,9 @@ class OpenAIEngine(RemoteEngine):
         return bool(names)
 
     def _supported(self) -> frozenset[str]:
-        lost = {_OPTIONAL[name] for name in self._left_out}
-        if self._server is not None and self._server.flavour == "ollama":
-            lost |= {"top_k", "min_p", "repetition_penalty"}  # it ignores them on this route
+        lost = {more.OPTIONAL[name] for name in self._left_out}
+        if self._server is not None:
+            lost |= more.IGNORED.get(self._server.flavour, frozenset())
         return ALL_SAMPLING - lost
 
     async def _about(self) -> _Server:
@@ -188,6 +252,7 @@ class OpenAIEngine(RemoteEngine):
                 self._server = await self._explore()
                 self.can_continue = self._server.flavour in ("llama_cpp", "vllm")
                 self.supports = self._supported()
+                self.extras = ALL_EXTRAS if self._server.flavour == "vllm" else ALL_EXTRAS - {"prompt_logprobs"}
             return self._server
 
     async def _explore(self) -> _Server:
@@ -218,13 +283,3 @@ class OpenAIEngine(RemoteEngine):
         except EngineError:
             pass
         return None
-
-
-def _vllm_prompt(prompt: Prompt) -> dict[str, object]:
-    """A prompt in vLLM's fields, the same for generating and for counting."""
-    if isinstance(prompt, str):
-        return {"prompt": prompt}
-    fields: dict[str, object] = {"messages": openai.message_list(prompt)}
-    if continues(prompt):
-        fields |= {"add_generation_prompt": False, "continue_final_message": True}
-    return fields

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from falconry.engines import endpoint_errors as errors
@@ -13,8 +14,22 @@ from falconry.engines.estimate import TokenEstimator
 from falconry.engines.event_stream import EventStream
 from falconry.engines.http import EndpointClient
 from falconry.engines.stop import StopFilter
+from falconry.engines.token_queue import TokenQueue
 from falconry.errors import ContextWindowExceeded, EngineError, FalconryError
-from falconry.messages import Delta, FinishReason, Prompt, SamplingParams, TokenCount, Usage
+from falconry.messages import (
+    NO_EXTRAS,
+    Delta,
+    Extras,
+    FinishReason,
+    Message,
+    Prompt,
+    SamplingParams,
+    Token,
+    TokenCount,
+    TokenPrompt,
+    ToolCallDelta,
+    Usage,
+)
 from falconry.protocols import openai
 from falconry.protocols.failures import read_failure
 from falconry.protocols.sse import Event
@@ -33,13 +48,20 @@ class Reader:
         finish_reason, usage: as soon as they are known.
         done: the stream has said that it ends here.
         failure: what to raise after the text so far.
+        tokens: what was reported of the tokens so far; None where nobody asked for them.
+        tool_calls: pieces of calls since the last `take`.
+        stop_sequence: which one the server says it stopped at.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, extras: Extras = NO_EXTRAS) -> None:
         self.finish_reason: FinishReason | None = None
         self.usage: Usage | None = None
         self.done = False
         self.failure: FalconryError | None = None
+        self.tokens = None if extras.top_logprobs is None else TokenQueue()
+        self.tool_calls: list[ToolCallDelta] = []
+        self.stop_sequence: str | None = None
+        self._top = extras.top_logprobs or 0
         self._place = place
         self._shown = False
 
@@ -54,7 +76,7 @@ class Reader:
                 text, thinking = self._frame(event.data, ended=ended)
                 texts.append(text)
                 thoughts.append(thinking)
-                self._shown = self._shown or bool(text or thinking)
+                self._shown = self._shown or bool(text or thinking or self.tool_calls)
         return "".join(texts), "".join(thoughts)
 
     def _frame(self, data: str, *, ended: bool) -> tuple[str, str]:
@@ -78,6 +100,12 @@ class Reader:
         """Text and thinking of one frame."""
         raise NotImplementedError
 
+    def _keep(self, text: str, tokens: Sequence[Token], *, thinking: bool = False) -> None:
+        """Take what a frame tells of its tokens."""
+        if self.tokens is not None:
+            kept = [replace(token, top=token.top[: self._top]) for token in tokens]
+            self.tokens.add(text, kept, thinking=thinking)
+
 
 class OpenAIReader(Reader):
     """Chunks of chats and completions. The usage comes after the finish reason, in a chunk without choices."""
@@ -85,6 +113,9 @@ class OpenAIReader(Reader):
     def read(self, body: Mapping[str, object]) -> tuple[str, str]:
         chunk = openai.read_chunk(body)
         self.usage = chunk.usage or self.usage
+        self.tool_calls += chunk.tool_calls
+        self.stop_sequence = chunk.stop_sequence or self.stop_sequence
+        self._keep(chunk.text, chunk.tokens, thinking=bool(chunk.thinking))
         if chunk.finish_reason is not None:
             self.finish_reason = openai.read_finish(chunk.finish_reason)
             if chunk.finish_reason == "content_filter":
@@ -117,9 +148,11 @@ async def relay(
             break
         text, thinking = reader.take(batch, ended=events.ended)
         text = stop.feed(text)
-        if text or thinking:
+        calls, reader.tool_calls = tuple(reader.tool_calls), []
+        if text or thinking or calls:
             events.shown = True
-            yield Delta(text, thinking)
+            tokens = () if reader.tokens is None else reader.tokens.take(text)
+            yield Delta(text, thinking, tool_calls=calls, tokens=tokens)
         if reader.failure is not None and not stop.stopped:
             raise reader.failure
         if reader.finish_reason is not None:
@@ -127,7 +160,16 @@ async def relay(
     reason = "stop" if stop.stopped else reader.finish_reason
     if reason is None:
         raise errors.broken_off(place, "no finish reason came", shown=events.shown)
-    yield Delta(stop.flush(), finish_reason=reason, usage=reader.usage)
+    text = stop.flush()
+    last: tuple[Token, ...] = ()
+    if reader.tokens is not None:
+        last = reader.tokens.take(text)
+        if stop.matched is not None:
+            last += reader.tokens.take_through(stop.matched)
+        else:
+            last += reader.tokens.take_all(stopped=reader.stop_sequence is not None)
+    matched = stop.matched or reader.stop_sequence
+    yield Delta(text, finish_reason=reason, usage=reader.usage, tokens=last, stop_sequence=matched)
 
 
 class RemoteEngine(Engine):
@@ -146,6 +188,8 @@ class RemoteEngine(Engine):
         self._estimator = TokenEstimator()
 
     async def count_tokens(self, prompt: Prompt) -> TokenCount:
+        if isinstance(prompt, TokenPrompt):
+            return TokenCount(len(prompt.ids))
         tokens = await self._exact_count(prompt)
         return self._estimator.count(prompt) if tokens is None else TokenCount(tokens)
 
@@ -155,7 +199,7 @@ class RemoteEngine(Engine):
     async def aclose(self) -> None:
         await self._http.aclose()
 
-    async def _exact_count(self, prompt: Prompt) -> int | None:
+    async def _exact_count(self, prompt: str | Sequence[Message]) -> int | None:
         """The tokens of a prompt as the endpoint counts them; None where it cannot."""
         raise NotImplementedError
 
@@ -182,4 +226,4 @@ class RemoteEngine(Engine):
 
 def continues(prompt: Prompt) -> bool:
     """Whether the last message is the assistant's, to be continued."""
-    return not isinstance(prompt, str) and len(prompt) > 0 and prompt[-1].role == "assistant"
+    return not isinstance(prompt, str | TokenPrompt) and len(prompt) > 0 and prompt[-1].role == "assistant"

@@ -11,12 +11,22 @@ from contextlib import AbstractAsyncContextManager, aclosing
 from typing import ClassVar
 
 from falconry.engines import endpoint_errors as errors
-from falconry.engines.base import ALL_SAMPLING
+from falconry.engines.base import ALL_EXTRAS, ALL_SAMPLING
 from falconry.engines.endpoint_errors import Place, Refused
 from falconry.engines.event_stream import EventStream
 from falconry.engines.remote import OpenAIReader, Reader, RemoteEngine, relay
-from falconry.errors import ContextWindowExceeded, EngineError, EngineUnavailable
-from falconry.messages import Delta, Message, Prompt, SamplingParams, Usage
+from falconry.errors import ContextWindowExceeded, EngineError, EngineUnavailable, NotSupported
+from falconry.messages import (
+    NO_EXTRAS,
+    Delta,
+    Extras,
+    Message,
+    Prompt,
+    SamplingParams,
+    Token,
+    TokenPrompt,
+    Usage,
+)
 from falconry.protocols import openai, tgi
 from falconry.settings import Endpoint
 
@@ -24,15 +34,17 @@ from falconry.settings import Endpoint
 _NO_ROUTE = (403, 404, 405, 501)
 # What a server says to messages when its model has no chat template.
 _NO_TEMPLATE = (*_NO_ROUTE, 400, 422, 424, 500)
-_RAW_SUPPORTS = ALL_SAMPLING - {"min_p"}
-_CHAT_SUPPORTS = _RAW_SUPPORTS - {"top_k", "repetition_penalty"}
+_RAW_SUPPORTS = ALL_SAMPLING - {"min_p", "presence_penalty", "logit_bias"}
+_CHAT_SUPPORTS = _RAW_SUPPORTS - {"top_k", "typical_p", "repetition_penalty"}
+_SCORE_TIMEOUT = 120.0
+"""Seconds for what a server reads in one go, without a sign of life."""
 
 
 class FrameReader(Reader):
     """Token frames. The last one repeats the whole text: what the tokens did not bring is taken from there."""
 
-    def __init__(self, place: Place, max_new_tokens: int) -> None:
-        super().__init__(place)
+    def __init__(self, place: Place, extras: Extras, max_new_tokens: int) -> None:
+        super().__init__(place, extras)
         self._max_new_tokens = max_new_tokens
         self._texts: list[str] = []
         self._tokens = 0
@@ -47,6 +59,8 @@ class FrameReader(Reader):
             text += rest
             self.done = True
             self._finish(frame)
+        if self.tokens is not None:
+            self._keep(text, tgi.read_tokens(body))
         return text, ""
 
     def _finish(self, frame: tgi.Frame) -> None:
@@ -63,6 +77,7 @@ class TGIEngine(RemoteEngine):
     """Generates by token frames. Counts are exact where the server has /tokenize and /chat_tokenize."""
 
     kind: ClassVar[str] = "tgi"
+    extras = ALL_EXTRAS
 
     def __init__(self, endpoint: Endpoint, timeout: float) -> None:
         super().__init__(endpoint, timeout)
@@ -73,14 +88,22 @@ class TGIEngine(RemoteEngine):
         self._no_route: set[str] = set()
         self.supports = _RAW_SUPPORTS
 
-    async def generate(self, prompt: Prompt, params: SamplingParams) -> AsyncGenerator[Delta, None]:
+    async def generate(
+        self, prompt: Prompt, params: SamplingParams, extras: Extras = NO_EXTRAS
+    ) -> AsyncGenerator[Delta, None]:
+        if isinstance(prompt, TokenPrompt):
+            raise NotSupported("prompts of token ids")
+        if isinstance(prompt, str) and extras.tools:
+            raise NotSupported("tools")
+        if extras.prompt_logprobs:
+            yield Delta(prompt_tokens=await self._scored(prompt))
         max_tokens = params.max_tokens or await self._room(prompt)
         try:
             while True:
-                reader = self._reader(prompt, max_tokens)
+                reader = self._reader(prompt, extras, max_tokens)
                 try:
                     async with (
-                        self._open(prompt, params, max_tokens) as events,
+                        self._open(prompt, params, extras, max_tokens) as events,
                         aclosing(relay(events, reader, params, self._http.place)) as deltas,
                     ):
                         async for delta in deltas:
@@ -116,23 +139,52 @@ class TGIEngine(RemoteEngine):
         text = answer.get("templated_text") if isinstance(answer, dict) else None
         return text if isinstance(text, str) else None
 
-    async def _exact_count(self, prompt: Prompt) -> int | None:
+    async def has_native_tools(self) -> bool:
+        """Where it chats, the server itself sees to tools."""
+        return await self.has_chat_template()
+
+    async def tokenize(self, text: str, *, special: bool = True) -> list[Token]:
+        body: dict[str, object] = {"inputs": text} if special else {"inputs": text, "add_special_tokens": False}
+        tokens = tgi.read_tokenized(await self._ask("/tokenize", body))
+        if tokens is None:
+            raise NotSupported("tokenize")
+        return tokens
+
+    async def _scored(self, prompt: str | Sequence[Message]) -> tuple[Token, ...]:
+        """The prompt's tokens with their logprobs. Messages are scored as their template renders them."""
+        text = prompt if isinstance(prompt, str) else await self.render(prompt)
+        if text is None:
+            raise NotSupported("logprobs of the prompt")
+        try:
+            body = tgi.score_body(text)
+            tokens = tgi.read_prefill(await self._http.post(f"{self._url}/generate", body, timeout=_SCORE_TIMEOUT))
+        except Refused as refused:
+            if refused.status in _NO_ROUTE:
+                raise NotSupported("logprobs of the prompt") from None
+            raise await self._translated(refused, prompt) from None
+        if not tokens:
+            raise NotSupported("logprobs of the prompt")
+        return tokens
+
+    async def _exact_count(self, prompt: str | Sequence[Message]) -> int | None:
         if isinstance(prompt, str):
             return tgi.read_token_count(await self._ask("/tokenize", {"inputs": prompt}))
         return tgi.read_token_count(await self._ask("/chat_tokenize", _chat_body(prompt)))
 
-    def _reader(self, prompt: Prompt, max_tokens: int) -> Reader:
+    def _reader(self, prompt: str | Sequence[Message], extras: Extras, max_tokens: int) -> Reader:
         if isinstance(prompt, str):
-            return FrameReader(self._http.place, max_tokens)
-        return OpenAIReader(self._http.place)
+            return FrameReader(self._http.place, extras, max_tokens)
+        return OpenAIReader(self._http.place, extras)
 
     def _open(
-        self, prompt: Prompt, params: SamplingParams, max_tokens: int
+        self, prompt: str | Sequence[Message], params: SamplingParams, extras: Extras, max_tokens: int
     ) -> AbstractAsyncContextManager[EventStream]:
         if not isinstance(prompt, str):
-            body = _chat_body(prompt) | _chat_params(params, max_tokens)
+            body = _chat_body(prompt) | _chat_params(params, max_tokens) | openai.tool_fields(extras)
+            if extras.top_logprobs is not None:
+                body |= {"logprobs": True, "top_logprobs": extras.top_logprobs}
             return self._http.stream(f"{self._url}/v1/chat/completions", body)
-        body = tgi.generate_body(prompt, params, max_tokens)
+        body = tgi.generate_body(prompt, params, max_tokens, extras.top_logprobs or 0)
         if "/generate_stream" in self._no_route:
             return self._http.stream(self._url, body | {"stream": True})
         return self._http.stream(f"{self._url}/generate_stream", body)
@@ -219,7 +271,10 @@ def _chat_body(messages: Sequence[Message]) -> dict[str, object]:
 def _chat_params(params: SamplingParams, max_tokens: int) -> dict[str, object]:
     """The fields that its chat route knows; here temperature 0 is allowed, and left out it would sample."""
     fields = openai.sampling_fields(params)
-    kept: dict[str, object] = {name: fields[name] for name in ("temperature", "stop", "seed") if name in fields}
+    known = ("temperature", "stop", "seed", "frequency_penalty")
+    kept: dict[str, object] = {name: fields[name] for name in known if name in fields}
+    if params.grammar is not None:
+        kept["response_format"] = tgi.grammar_body(params.grammar)
     if params.top_p is not None and 0 < params.top_p < 1:
         kept["top_p"] = params.top_p
     elif params.top_p == 0:

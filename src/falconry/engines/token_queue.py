@@ -43,10 +43,14 @@ class TokenQueue:
         end = self._given + len(stop)
         return self._release(lambda start, _: start < end)
 
-    def take_all(self) -> tuple[Token, ...]:
-        """The tokens that are left at the end of a reply, special ones behind its text too."""
+    def take_all(self, *, stopped: bool = False) -> tuple[Token, ...]:
+        """The tokens that are left at the end of a reply, special ones behind its text too.
+
+        Args:
+            stopped: the server has cut off a stop sequence; what spells no text spells that.
+        """
         pending, self._pending = self._pending, []
-        return self._release(lambda *_: True) + tuple(token for token in pending if token.special)
+        return self._release(lambda *_: True) + tuple(token for token in pending if token.special or stopped)
 
     def _release(self, due: _Due) -> tuple[Token, ...]:
         released: list[Token] = []

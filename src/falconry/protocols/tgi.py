@@ -7,11 +7,13 @@ https://github.com/huggingface/text-generation-inference/tree/main/router/src
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from falconry.errors import EngineInterrupted, FalconryError
-from falconry.messages import FinishReason, SamplingParams
+from falconry.messages import FinishReason, Grammar, SamplingParams, Token
+from falconry.protocols.logprobs import finite
 
 # Its default for --max-stop-sequences; a request with more is refused.
 MAX_STOP = 4
@@ -44,11 +46,13 @@ class Info:
     max_total: int | None = None
 
 
-def generate_body(prompt: str, params: SamplingParams, max_new_tokens: int | None) -> dict[str, object]:
+def generate_body(
+    prompt: str, params: SamplingParams, max_new_tokens: int | None, top_n_tokens: int = 0
+) -> dict[str, object]:
     """A request for /generate_stream.
 
-    The server wants temperature > 0 and 0 < top_p < 1: always the likeliest token is `do_sample: false` here, and
-    a top_p of 1 is left out.
+    The server wants temperature > 0, and top_p and typical_p between 0 and 1: always the likeliest token is
+    `do_sample: false` here, and a top_p or typical_p of 1 is left out.
     """
     sample = params.temperature > 0 and params.top_p != 0
     fields: dict[str, object | None] = {
@@ -56,7 +60,11 @@ def generate_body(prompt: str, params: SamplingParams, max_new_tokens: int | Non
         "temperature": params.temperature if sample else None,
         "top_p": params.top_p if sample and params.top_p and params.top_p < 1 else None,
         "top_k": (params.top_k or None) if sample else None,
+        "typical_p": params.typical_p if sample and params.typical_p and params.typical_p < 1 else None,
         "repetition_penalty": params.repetition_penalty,
+        "frequency_penalty": params.frequency_penalty,
+        "grammar": grammar_body(params.grammar) if params.grammar else None,
+        "top_n_tokens": top_n_tokens or None,
         "max_new_tokens": max_new_tokens,
         "stop": list(params.stop[:MAX_STOP]) or None,
         "seed": params.seed,
@@ -64,6 +72,66 @@ def generate_body(prompt: str, params: SamplingParams, max_new_tokens: int | Non
         "details": True,
     }
     return {"inputs": prompt, "parameters": {key: value for key, value in fields.items() if value is not None}}
+
+
+def score_body(prompt: str) -> dict[str, object]:
+    """A request for /generate that tells of the prompt's tokens: a stream cannot, and a token must be generated."""
+    parameters = {"max_new_tokens": 1, "details": True, "decoder_input_details": True, "return_full_text": False}
+    return {"inputs": prompt, "parameters": parameters}
+
+
+def grammar_body(grammar: Grammar) -> dict[str, object]:
+    """The shape of a reply, the same on both routes. A schema has to name its properties."""
+    if grammar.kind == "regex":
+        return {"type": "regex", "value": grammar.text}
+    schema = json.loads(grammar.text) if grammar.text else {"type": "object"}
+    return {"type": "json", "value": schema if "properties" in schema else schema | {"properties": {}}}
+
+
+def read_tokens(body: Mapping[str, object]) -> tuple[Token, ...]:
+    """The tokens of a frame, or of a whole reply: its own, each with its alternatives."""
+    if isinstance(token := body.get("token"), Mapping):
+        return (_token(token, body.get("top_tokens")),)
+    details = body.get("details")
+    tokens = details.get("tokens") if isinstance(details, Mapping) else None
+    if not isinstance(details, Mapping) or not isinstance(tokens, list):
+        return ()
+    given = details.get("top_tokens")
+    tops = given if isinstance(given, list) and len(given) == len(tokens) else [None] * len(tokens)
+    return tuple(_token(token, top) for token, top in zip(tokens, tops, strict=True) if isinstance(token, Mapping))
+
+
+def read_prefill(body: object) -> tuple[Token, ...]:
+    """The tokens of the prompt in a whole reply; the first has no logprob."""
+    if isinstance(body, list) and len(body) == 1:
+        body = body[0]
+    details = body.get("details") if isinstance(body, Mapping) else None
+    prefill = details.get("prefill") if isinstance(details, Mapping) else None
+    if not isinstance(prefill, list):
+        return ()
+    tokens = [_token(token, None) for token in prefill if isinstance(token, Mapping)]
+    return (*(replace(token, logprob=None) for token in tokens[:1]), *tokens[1:])
+
+
+def read_tokenized(body: object) -> list[Token] | None:
+    """The tokens in the answer of /tokenize, without logprobs; None for anything else."""
+    if not isinstance(body, list) or not all(isinstance(entry, Mapping) for entry in body):
+        return None
+    return [replace(_token(entry, None), logprob=None) for entry in body]
+
+
+def _token(entry: Mapping[str, object], top: object) -> Token:
+    number, text = entry.get("id"), entry.get("text")
+    text = text if isinstance(text, str) else ""
+    special = entry.get("special") is True
+    return Token(
+        id=number if isinstance(number, int) else -1,
+        text=text,
+        raw=b"" if special else text.encode("utf-8", "replace"),
+        logprob=finite(entry.get("logprob")),
+        special=special,
+        top=tuple(_token(other, None) for other in top if isinstance(other, Mapping)) if isinstance(top, list) else (),
+    )
 
 
 def read_frame(body: Mapping[str, object]) -> Frame:
