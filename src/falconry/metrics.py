@@ -25,6 +25,7 @@ from prometheus_client.registry import Collector
 
 from falconry.engines.pool import EnginePool
 from falconry.engines.work import Work
+from falconry.messages import StoredMessage
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
@@ -64,9 +65,10 @@ class Metrics:
         self._requests.labels(method if method in METHODS else "other", known, str(status)).inc()
         self._request_seconds.labels(known).observe(seconds)
 
-    def count_trimmed(self, model: str) -> None:
+    def count_reply(self, reply: StoredMessage) -> None:
         """Count a turn whose conversation was longer than what the model can read."""
-        self._trimmed.labels(model).inc()
+        if reply.model is not None and reply.context is not None and reply.context.left_out:
+            self._trimmed.labels(reply.model).inc()
 
     def text(self) -> bytes:
         """All of it, in the text format of Prometheus 0.0.4."""

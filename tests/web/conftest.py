@@ -17,6 +17,8 @@ import uvicorn
 from fastapi import FastAPI
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
+from falconry.access.limits import Allowance, Limits
+from falconry.access.people import People
 from falconry.app import create_app
 from falconry.chat.chat import Chat
 from falconry.engines.pool import EnginePool
@@ -51,7 +53,9 @@ async def page_services(data_dir: Path) -> AsyncGenerator[Services, None]:
         stack.push_async_callback(pool.aclose)
         chat = Chat(Conversations(database), pool)
         stack.push_async_callback(chat.aclose)
-        yield Services(settings, database, pool, chat)
+        people = People(database)
+        stack.push_async_callback(people.aclose)
+        yield Services(settings, database, pool, chat, people, Limits(Allowance(), Allowance()))
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Mapping
 from falconry.engines.base import Engine
 from falconry.engines.canned import CannedEngine
 from falconry.engines.pool import ModelSpec
-from falconry.messages import Delta, Prompt, SamplingParams, TokenCount, Usage
+from falconry.messages import NO_EXTRAS, Delta, Extras, Prompt, SamplingParams, TokenCount, TokenPrompt, Usage
 from tests.web.payloads import PAYLOADS
 from tests.web.test_live import ARTICLE
 
@@ -23,11 +23,14 @@ class ThinkingEngine(Engine):
     kind = "canned"
     supports = frozenset({"max_tokens", "temperature"})
 
-    async def generate(self, prompt: Prompt, params: SamplingParams) -> AsyncGenerator[Delta, None]:
+    async def generate(
+        self, prompt: Prompt, params: SamplingParams, extras: Extras = NO_EXTRAS
+    ) -> AsyncGenerator[Delta, None]:
         for word in ("First ", "I ", "*think*."):
             await asyncio.sleep(0.05)
             yield Delta(thinking=word)
         await asyncio.sleep(0.05)
+        assert not isinstance(prompt, TokenPrompt)
         seen = prompt if isinstance(prompt, str) else "|".join(f"{m.role}={m.content}" for m in prompt)
         yield Delta(
             f"`{seen}` temperature={params.temperature} max_tokens={params.max_tokens} "

@@ -26,7 +26,8 @@ def test_both_languages_have_the_same_texts_and_fields() -> None:
 def _sources() -> str:
     package = files("falconry.web")
     scripts = [entry for entry in package.joinpath("static").iterdir() if entry.name.endswith(".js")]
-    return "\n".join(entry.read_text() for entry in [*scripts, package.joinpath("ui.py")])
+    pages = [entry for entry in package.iterdir() if entry.name.endswith(".py")]
+    return "\n".join(entry.read_text() for entry in [*scripts, *pages])
 
 
 def test_every_text_that_a_page_asks_for_exists() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from typing import Any, get_type_hints
 
@@ -55,11 +56,16 @@ def install_openapi(app: FastAPI) -> None:
 
 def describe(app: FastAPI) -> Json:
     """The OpenAPI document of an application's routes."""
-    document = get_openapi(title="Falconry", version=__version__, description=DESCRIPTION, routes=app.routes)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Duplicate Operation ID")  # they get others below
+        document = get_openapi(title="Falconry", version=__version__, description=DESCRIPTION, routes=app.routes)
     for path, method, endpoint in _endpoints(app):
-        operation = document["paths"].get(path, {}).get(method.lower())
-        if operation is not None:
-            _complete(operation, endpoint, dialect_of(method, path))
+        operations = document["paths"].get(path, {})
+        if method == "HEAD":  # goes where GET does, everywhere
+            operations.pop("head", None)
+        elif method.lower() in operations:
+            _complete(operations[method.lower()], endpoint, dialect_of(method, path))
+            operations[method.lower()]["operationId"] = _operation_id(method, path)
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):  # of answers that no route of ours gives
@@ -70,6 +76,10 @@ def describe(app: FastAPI) -> Json:
         "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE, "description": "A login."},
     }
     return document
+
+
+def _operation_id(method: str, path: str) -> str:
+    return "_".join([method.lower(), *re.findall(r"\w+", path)])
 
 
 def _endpoints(app: FastAPI) -> Iterator[tuple[str, str, Any]]:

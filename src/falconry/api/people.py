@@ -40,7 +40,7 @@ class NewKey(_Body):
     """An API key to be made. `days` is how long it is good; null is for ever."""
 
     name: Name
-    scopes: list[Scope] = Field(default_factory=lambda: ["inference"], min_length=1, max_length=3)
+    scopes: list[Scope] = Field(["inference"], min_length=1, max_length=3)
     days: int | None = Field(None, ge=1, le=3650)
 
 

@@ -10,7 +10,7 @@ at this machine; `of` gives a user's.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
 from copy import copy
 from dataclasses import dataclass
@@ -191,6 +191,11 @@ class Chat:
     def find(self, reply_id: str) -> Reply | None:
         """A reply in flight by its id."""
         return self._replies.find(self._owner_id, reply_id)
+
+    @property
+    def on_reply(self) -> list[Callable[[StoredMessage], None]]:
+        """Called with each reply, of whomever, when it has ended."""
+        return self._replies.on_end
 
     def watch(self, conversation_id: str | None) -> AbstractContextManager[Watcher]:
         """Wake up when messages or the running reply change; with None, when the list of conversations does."""

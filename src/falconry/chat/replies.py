@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from time import monotonic
 
@@ -74,9 +74,13 @@ class Replies:
     """The replies in flight, at most one per conversation, and who watches.
 
     A person finds and watches only what is theirs: whoever watches a conversation by another's name is never woken.
+
+    Attributes:
+        on_end: called with each reply when it has ended.
     """
 
     def __init__(self) -> None:
+        self.on_end: list[Callable[[StoredMessage], None]] = []
         self._running: dict[str, Reply] = {}
         # By owner and conversation; None in place of a conversation is the owner's list of them.
         self._watchers: defaultdict[tuple[str, str | None], set[Watcher]] = defaultdict(set)
@@ -92,6 +96,8 @@ class Replies:
             del self._running[reply.conversation_id]
             self._unwatched_since.pop(reply.conversation_id, None)
         self.changed(reply.owner_id, reply.conversation_id, listed=True)
+        for notice in self.on_end:
+            notice(reply.message)
 
     def running(self, owner_id: str, conversation_id: str) -> Reply | None:
         reply = self._running.get(conversation_id)

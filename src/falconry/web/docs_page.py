@@ -50,7 +50,7 @@ def render(document: Json, base: str, t: Texts, language_link: str) -> str:
         links.append(f"<h2>{title}</h2>")
         parts.append(f"<h2>{title}</h2>")
         for _, method, path, operation in group:
-            name = f'<span class="method">{method.upper()}</span> {_breakable(path)}'
+            name = f'<span class="method">{method.upper()}</span><span>{_breakable(path)}</span>'
             links.append(f'<a href="#{_anchor(method, path)}">{name}</a>')
             parts.append(_Route(document, base, t).render(method, path, operation))
     head = (

@@ -114,7 +114,7 @@ def _form(request: Request, target: str, *, name: str = "", error: FalconryError
     t = texts_for(language)
     wrong = f'<p class="wrong" role="alert">{escape(error_text(error.as_dict(), language))}</p>' if error else ""
     action = LOGIN_PATH + (f"?lang={language}" if "lang" in request.query_params else "")
-    card = f"""<form class="card" method="post" action="{action}"><h1>{t("login_title")}</h1>{wrong}
+    card = f"""<form class="card" method="post" action="{action}"><h1>{t("login")}</h1>{wrong}
 <input type="hidden" name="next" value="{escape(target)}">
 <label>{t("user_name")}<input name="name" value="{escape(name)}" autocomplete="username" autocapitalize="none"
  spellcheck="false" maxlength="64" required{"" if error else " autofocus"}></label>

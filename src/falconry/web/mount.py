@@ -23,7 +23,7 @@ GRADIO_ENVIRONMENT = {
     "GRADIO_DEFAULT_CONCURRENCY_LIMIT": "none",
     "GRADIO_ANALYTICS_MAX_EVENTS": "100",
 }
-PAGES = ("/", "/complete")  # of build_ui
+PAGES = ("/", "/complete", "/account", "/admin")  # of build_ui
 # Gradio's queue looks for work every millisecond, which costs an idle machine 3 % of a core. No event of ours uses it.
 QUEUE_NAP = 0.25  # seconds
 

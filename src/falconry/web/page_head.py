@@ -20,6 +20,7 @@ from falconry.web.assets import assets, base_url
 # security policy forbids and which nothing here needs.
 _DROPPED = re.compile(rb'<meta\s+(?:property|name)="(?:og|twitter):[^>]*>\s*|<base\s[^>]*>\s*')
 MODULES = ("dom.js", "api.js")
+STYLES = ("shell.css", "message.css", "people.css")
 
 
 def head_lines(fallback: Language) -> bytes:
@@ -29,8 +30,8 @@ def head_lines(fallback: Language) -> bytes:
     return (
         f'<meta name="falconry-assets" content="{base}">'
         f"<script>{early}</script>"
-        f'<link rel="stylesheet" href="{base}/shell.css"><link rel="stylesheet" href="{base}/message.css">'
-        f'<link rel="icon" type="image/svg+xml" href="{base}/falcon.svg">'
+        + "".join(f'<link rel="stylesheet" href="{base}/{name}">' for name in STYLES)
+        + f'<link rel="icon" type="image/svg+xml" href="{base}/falcon.svg">'
         + "".join(f'<link rel="modulepreload" href="{base}/{name}">' for name in MODULES)
     ).encode()
 
@@ -76,6 +77,10 @@ class _Inserting:
             return
         self._body += message.get("body", b"")
         if message.get("more_body", False):
+            return
+        if b"<head>" not in self._body:  # a page of our own, which has all it needs (plain.py)
+            await self._send(self._start)
+            await self._send({"type": "http.response.body", "body": self._body})
             return
         body = _DROPPED.sub(b"", self._body).replace(b"<head>", b"<head>" + self._lines, 1)
         headers = MutableHeaders(raw=list(self._start["headers"]))

@@ -52,6 +52,10 @@ def build_ui(services: Services) -> gr.Blocks:
         _chat_page(texts)
     with demo.route("Completion", "/complete", show_in_navbar=False):
         _completion_page(texts)
+    with demo.route("Account", "/account", show_in_navbar=False):
+        _page_of_ours("account.js", elem_id="account")
+    with demo.route("Administration", "/admin", show_in_navbar=False):
+        _page_of_ours("admin.js", elem_id="admin")
     return demo
 
 
@@ -165,6 +169,17 @@ def _temperature(texts: gr.I18n, *, elem_id: str) -> gr.Slider:
         info=texts("temperature_info"),
         interactive=True,
     )
+
+
+def _page_of_ours(module: str, *, elem_id: str) -> None:
+    """A page of which everything beside the sidebar is one module's."""
+    gr.Navbar(visible=False)
+    with gr.Row(elem_id="app", elem_classes="app"):
+        view("sidebar.js", elem_id="side")
+        with gr.Column(elem_id="main"):
+            with gr.Row(elem_id="topbar"):
+                view("topbar.js", elem_id="topbar-menu")
+            view(module, elem_id=elem_id)
 
 
 def _completion_page(texts: gr.I18n) -> None:

@@ -23,11 +23,14 @@ async function ask(method, path, body, options = {}) {
   }
   if (response.ok) return response;
   const { error } = await response.json().catch(() => ({}));
+  if (error?.code === "not_authenticated") location.assign("/login?next=" + encodeURIComponent(location.pathname + location.search));
   throw new Refused(error?.code ?? "http_error", error?.text || error?.message || t("failed_http", { status: response.status }), error?.details);
 }
 
 export const get = async (path) => (await ask("GET", path)).json();
 export const post = async (path, body = {}) => (await ask("POST", path, body)).json();
+/** For routes that answer with nothing, or with something that nobody wants to know. */
+export const send = async (method, path, body) => void (await ask(method, path, body));
 
 /** A POST that answers with server-sent events: yields [name, data]. */
 export async function* postEvents(path, body, signal) {

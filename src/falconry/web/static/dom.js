@@ -31,6 +31,10 @@ const PATHS = {
   sun: "M12 16.5a4.5 4.5 0 1 0 0-9 4.5 4.5 0 0 0 0 9zM12 2v2.5M12 19.5V22M2 12h2.5M19.5 12H22M5 5l1.7 1.7M17.3 17.3 19 19M5 19l1.7-1.7M17.3 6.7 19 5",
   moon: "M20 14.5A8.5 8.5 0 0 1 9.5 4a8.5 8.5 0 1 0 10.5 10.5z",
   close: "M6 6l12 12M18 6 6 18",
+  person: "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4.5 20.5c.6-4 3.6-6 7.5-6s6.9 2 7.5 6",
+  code: "M8.5 7 3.5 12l5 5M15.5 7l5 5-5 5",
+  pulse: "M3 12.5h4l2.5-7 5 13 2.5-6h4",
+  leave: "M10 4.5H5v15h5M15 8l4 4-4 4M19 12H9.5",
 };
 
 /** One of our line icons, 24 by 24. */
@@ -47,6 +51,20 @@ export function icon(name) {
 
 /** The falcon. */
 export const mark = () => el("img", { src: `${base}/falcon.svg`, className: "f-mark", alt: "" });
+
+/**
+ * A dialog above everything, closed by its button, by Escape and by a press beside it. Gives the element to fill; its
+ * `close()` ends it.
+ */
+export function dialog(title, ...children) {
+  const label = el("h2", { id: "dialog-title" }, title);
+  const made = el("dialog", { className: "f-dialog", aria: { labelledby: label.id }, onclose: () => made.remove() });
+  made.append(el("header", {}, label, button(t("close"), "close", () => made.close())), el("div", { className: "f-dialog-body" }, ...children));
+  made.onclick = (event) => event.target === made && made.close();
+  document.body.append(made);
+  made.showModal();
+  return made;
+}
 
 /** A button with an icon and a name, which is shown as a tooltip where `label` is not. */
 export function button(name, iconName, onclick, { label = false, className = "" } = {}) {
@@ -81,6 +99,13 @@ export const store = {
       if (value === null || value === "") localStorage.removeItem("falconry." + key);
       else localStorage.setItem("falconry." + key, value);
     } catch { /* it is then remembered for this page only */ }
+  },
+  /** Drafts and choices are a person's own: who logs out takes them along. How the page looks may stay. */
+  forget: () => {
+    try {
+      const kept = ["falconry.theme", "falconry.language", "falconry.side"];
+      Object.keys(localStorage).filter((key) => key.startsWith("falconry.") && !kept.includes(key)).forEach((key) => localStorage.removeItem(key));
+    } catch { /* nothing was remembered */ }
   },
 };
 

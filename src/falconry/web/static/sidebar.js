@@ -1,8 +1,7 @@
-// The left side: new chat, recent conversations, the other page, language and theme.
-import { get } from "./api.js";
+// The left side: new chat, recent conversations, the other pages, language, log out and theme.
+import { get, send } from "./api.js";
 import { button, el, icon, language, mark, store, t } from "./dom.js";
 
-const here = location.pathname === "/complete" ? "complete" : "chat";
 const root = document.documentElement;
 let list;
 let timer;
@@ -87,15 +86,41 @@ function language_button() {
 }
 
 function page_link(name, href, iconName) {
-  const link = el("a", { href, className: "f-button f-page" }, icon(iconName), el("span", {}, t(name)));
-  if (href === (here === "chat" ? "/" : "/complete")) link.setAttribute("aria-current", "page");
+  const link = el("a", { href, className: "f-button f-page" }, icon(iconName), el("span", {}, name));
+  if (href === location.pathname) link.setAttribute("aria-current", "page");
   return link;
+}
+
+function leave_button() {
+  return button(t("log_out"), "leave", async () => {
+    await send("POST", "/logout");
+    store.forget();
+    location.assign("/login");
+  });
+}
+
+/** What depends on who is here: shown as it was last time, until the server has said who it is. */
+async function show_person(links, prefs) {
+  let shown;
+  const show = (me) => {
+    if (JSON.stringify(me) === shown) return;
+    shown = JSON.stringify(me);
+    const account = me.login ? page_link(me.name, "/account", "person") : page_link(t("page_api"), "/account", "code");
+    links.replaceChildren(account, ...(me.role === "admin" ? [page_link(t("page_admin"), "/admin", "pulse")] : []));
+    prefs.replaceChildren(language_button(), ...(me.login ? [leave_button()] : []), theme_button());
+  };
+  show(JSON.parse(store.get("me") ?? "{}"));
+  const { login, name, role } = await get("/api/me");
+  store.set("me", JSON.stringify({ login, name, role }));
+  show({ login, name, role });
 }
 
 export function mount(element) {
   const fresh = el("a", { href: "/", id: "new-chat", className: "f-button" }, icon("plus"), el("span", {}, t("new_chat")));
   fresh.onclick = (event) => visit(event, null);
   list = el("ul", { id: "conversations" });
+  const links = el("div", { className: "f-links" });
+  const prefs = el("div", { className: "f-prefs" });
   const nav = el(
     "nav", { aria: { label: t("conversations") } },
     el("div", { className: "f-brand" }, mark(), el("span", {}, "Falconry")),
@@ -103,13 +128,14 @@ export function mount(element) {
     el("h2", { className: "f-muted" }, t("recent")),
     list,
     el("div", { className: "f-side-foot" },
-      page_link("page_chat", "/", "chat"),
-      page_link("page_complete", "/complete", "text"),
-      el("div", { className: "f-prefs" }, language_button(), theme_button())),
+      page_link(t("page_chat"), "/", "chat"),
+      page_link(t("page_complete"), "/complete", "text"),
+      links, prefs),
   );
   element.replaceChildren(nav);
   const veil = el("div", { className: "f-veil", onclick: closeDrawer });
   document.body.append(veil);
   document.addEventListener("visibilitychange", () => document.hidden || refresh());
   refresh();
+  show_person(links, prefs).catch(() => { /* the conversations tell that nobody answers */ });
 }

@@ -1,0 +1,75 @@
+// Parts that the account's and the admin's page have in common: sections, fields, tables, dates, copying.
+import { button, copy, el, language, notice, t } from "./dom.js";
+
+const locale = language === "zh" ? "zh-CN" : "en";
+
+/** A titled part of a page. */
+export function section(title, ...children) {
+  return el("section", { className: "f-section" }, el("h2", {}, title), ...children);
+}
+
+/** A labelled input; `more` are properties of the input. */
+export function field(label, more = {}) {
+  const input = el("input", { type: "text", required: true, ...more });
+  return { input, element: el("label", { className: "f-field" }, el("span", {}, label), input) };
+}
+
+/** A labelled choice of [value, text]. */
+export function choice(label, options, more = {}) {
+  const input = el("select", more, ...options.map(([value, text]) => el("option", { value }, text)));
+  return { input, element: el("label", { className: "f-field" }, el("span", {}, label), input) };
+}
+
+/** A form whose button is off while `submit` works, and whose failures are told beside the button. */
+export function form(parts, label, submit) {
+  const press = el("button", { type: "submit", className: "f-press" }, label);
+  const wrong = el("p", { className: "f-wrong", role: "alert", hidden: true });
+  const made = el("form", { className: "f-form", noValidate: false }, ...parts, press, wrong);
+  made.onsubmit = async (event) => {
+    event.preventDefault();
+    press.disabled = true;
+    wrong.hidden = true;
+    try {
+      await submit();
+    } catch (error) {
+      wrong.textContent = error.message;
+      wrong.hidden = false;
+    }
+    press.disabled = false;
+  };
+  return made;
+}
+
+/** A table; on a narrow screen each row is a card whose lines bear the columns' names. */
+export function table(columns, rows, label) {
+  const head = el("tr", {}, ...columns.map((column) => el("th", { scope: "col" }, column)));
+  const lines = rows.map((cells) => el("tr", {}, ...cells.map((cell, index) => el("td", { dataset: { label: columns[index] } }, cell))));
+  return el("table", { className: "f-table", aria: { label } }, el("thead", {}, head), el("tbody", {}, ...lines));
+}
+
+/** A text with a button that copies it. */
+export function code(text, label) {
+  const pressed = button(label ?? t("copy"), "copy", () => copy(text, pressed));
+  return el("div", { className: "f-code" }, el("pre", { tabIndex: 0 }, text), pressed);
+}
+
+export const day = (iso) => new Date(iso).toLocaleDateString(locale, { year: "numeric", month: "short", day: "numeric" });
+
+/** How long ago, in words. */
+export function ago(iso) {
+  const seconds = (new Date(iso) - Date.now()) / 1000;
+  const words = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+  for (const [unit, length] of [["day", 86400], ["hour", 3600], ["minute", 60]]) {
+    if (-seconds >= length) return words.format(Math.round(seconds / length), unit);
+  }
+  return t("just_now");
+}
+
+/** Runs something that a button asks for, and tells what went wrong. */
+export async function attempt(work) {
+  try {
+    return await work();
+  } catch (error) {
+    return void notice(error.message, { kind: "error", seconds: 12 });
+  }
+}
