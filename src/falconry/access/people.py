@@ -65,7 +65,7 @@ class People:
         self._logins = Attempts()
         self._wrong_keys = Attempts()
         self._requests = OpenRequests(self._persons)
-        self._believed: dict[str, tuple[float, Person]] = {}
+        self._believed: dict[tuple[Kind, str], tuple[float, Person]] = {}
         self._any_users = (-inf, False)
         self._touching: dict[str, asyncio.Task[None]] = {}
 
@@ -242,16 +242,16 @@ class People:
         if len(secret) > LONGEST_SECRET:
             return None
         digest, begun = _digest(secret), monotonic()
-        until, person = self._believed.get(digest, (0.0, None))
+        until, person = self._believed.get((kind, digest), (0.0, None))
         if person is not None and begun < until:
             return person
         found = await self._credentials.find(kind, digest, datetime.now(UTC))
-        self._believed.pop(digest, None)
+        self._believed.pop((kind, digest), None)
         if found is None:
             return None
         self._touch(found)
         person = _to_person(found)
-        self._believed[digest] = (begun + BELIEVED, person)
+        self._believed[kind, digest] = (begun + BELIEVED, person)
         if len(self._believed) > 1000:
             self._believed = {key: entry for key, entry in self._believed.items() if entry[0] > begun}
         return person
