@@ -9,15 +9,17 @@ from contextlib import aclosing
 import pytest
 
 from falconry.engines.canned import REPLIES, CannedEngine, tokenize
-from falconry.errors import ContextWindowExceeded, EngineInterrupted
-from falconry.messages import Delta, Message, Prompt, SamplingParams
+from falconry.errors import ContextWindowExceeded, EngineInterrupted, NotSupported
+from falconry.messages import NO_EXTRAS, Delta, Extras, Grammar, Message, Prompt, SamplingParams
 
 ENGLISH = [Message("system", "You are kind."), Message("user", "Which animals live on the savanna?")]
 CHINESE = [*ENGLISH, Message("assistant", "Lions."), Message("user", "其中哪一种最强壮？")]
 
 
-async def reply(engine: CannedEngine, prompt: Prompt, params: SamplingParams | None = None) -> list[Delta]:
-    async with aclosing(engine.generate(prompt, params or SamplingParams())) as deltas:
+async def reply(
+    engine: CannedEngine, prompt: Prompt, params: SamplingParams | None = None, extras: Extras = NO_EXTRAS
+) -> list[Delta]:
+    async with aclosing(engine.generate(prompt, params or SamplingParams(), extras)) as deltas:
         return [delta async for delta in deltas]
 
 
@@ -114,6 +116,28 @@ async def test_counts_what_it_renders() -> None:
 def test_tokens_join_to_the_text() -> None:
     for whole in (*REPLIES["en"], *REPLIES["zh"], "  two spaces\r\n\t👩‍👩‍👧 é"):
         assert "".join(tokenize(whole)) == whole
+
+
+async def test_tokens_have_an_id_that_stays_the_same() -> None:
+    engine = CannedEngine(rate=math.inf, text="one two")
+    deltas = await reply(engine, "x", extras=Extras(top_logprobs=5))
+    tokens = [token for delta in deltas for token in delta.tokens]
+    assert [(token.text, token.id, token.logprob) for token in tokens] == [
+        ("one", 2053932785, 0.0),
+        (" two", 1878860630, 0.0),
+    ]
+    assert [token.id for token in await engine.tokenize("one two")] == [token.id for token in tokens]
+    assert all(token.logprob is None for token in await engine.tokenize("one two"))
+
+
+async def test_an_empty_prompt_has_no_tokens() -> None:
+    first, *_ = await reply(CannedEngine(rate=math.inf), "", extras=Extras(prompt_logprobs=True))
+    assert first == Delta()
+
+
+async def test_it_can_give_no_shape() -> None:
+    with pytest.raises(NotSupported, match="response_format"):
+        await reply(CannedEngine(), "x", SamplingParams(grammar=Grammar("json_object")))
 
 
 async def test_breaks_off_when_told_to() -> None:

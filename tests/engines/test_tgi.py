@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from falconry.engines.canned import CannedEngine
 from falconry.engines.tgi import TGIEngine
-from falconry.errors import ContextWindowExceeded, EngineError, InvalidRequest
-from falconry.messages import Delta, Message, Prompt, SamplingParams, TokenCount, Usage
+from falconry.errors import ContextWindowExceeded, EngineError, InvalidRequest, NotSupported
+from falconry.messages import (
+    NO_EXTRAS,
+    Delta,
+    Extras,
+    Grammar,
+    Message,
+    Prompt,
+    SamplingParams,
+    Token,
+    TokenCount,
+    Tool,
+    ToolCallDelta,
+    Usage,
+)
 from falconry.protocols import tgi
 from falconry.protocols.sse import encode_json
 from falconry.settings import Endpoint, Settings
@@ -56,8 +70,10 @@ async def opened(handler: Script | TGIStub, **values: Any) -> AsyncIterator[tupl
             await engine.aclose()
 
 
-async def deltas_of(engine: TGIEngine, prompt: Prompt, params: SamplingParams | None = None) -> list[Delta]:
-    async with aclosing(engine.generate(prompt, params or SamplingParams())) as deltas:
+async def deltas_of(
+    engine: TGIEngine, prompt: Prompt, params: SamplingParams | None = None, extras: Extras = NO_EXTRAS
+) -> list[Delta]:
+    async with aclosing(engine.generate(prompt, params or SamplingParams(), extras)) as deltas:
         return [delta async for delta in deltas]
 
 
@@ -203,6 +219,82 @@ async def test_without_details_the_count_of_tokens_tells_why_it_ended(max_tokens
     async with opened(Script(*frames)) as (engine, _):
         deltas = await deltas_of(engine, PLAIN, SamplingParams(max_tokens=max_tokens))
     assert (deltas[-1].finish_reason, deltas[-1].usage) == (reason, None)
+
+
+# What programs want beside the text
+
+WEATHER = Tool("weather")
+
+
+async def test_tokens_have_their_ids_and_logprobs() -> None:
+    first = {"id": 5, "text": " Lions", "logprob": -0.5, "special": False}
+    end = {"id": 11, "text": "<|endoftext|>", "logprob": -1.5, "special": True}
+    details = {"finish_reason": "eos_token", "generated_tokens": 2, "seed": None}
+    frames: list[dict[str, Any]] = [
+        {"index": 1, "token": first, "top_tokens": [first, end], "generated_text": None, "details": None},
+        {"index": 2, "token": end, "top_tokens": [end], "generated_text": " Lions", "details": details},
+    ]
+    async with opened(Script(*frames)) as (engine, server):
+        deltas = await deltas_of(engine, PLAIN, extras=Extras(top_logprobs=2))
+        assert not any(delta.tokens for delta in await deltas_of(engine, PLAIN))
+    lions, last = Token(5, " Lions", b" Lions", -0.5), Token(11, "<|endoftext|>", b"", -1.5, special=True)
+    tokens = [token for delta in deltas for token in delta.tokens]
+    assert tokens == [replace(lions, top=(lions, last)), replace(last, top=(last,))]
+    asked = [body["parameters"].get("top_n_tokens") for body in server.bodies("/generate_stream")]
+    assert asked == [2, None]
+
+
+async def test_a_base_url_that_does_not_stream_gives_its_tokens_too() -> None:
+    script = Script()
+    script.stream_route = ""
+    details = {"finish_reason": "length", "tokens": [{"id": 5, "text": " Lions", "logprob": -0.5, "special": False}]}
+    script.routes = {"/": [{"generated_text": " Lions", "details": details}]}
+    async with opened(script) as (engine, _):
+        deltas = await deltas_of(engine, PLAIN, extras=Extras(top_logprobs=0))
+    assert [token for delta in deltas for token in delta.tokens] == [Token(5, " Lions", b" Lions", -0.5)]
+
+
+async def test_a_shape_is_asked_for_on_both_routes() -> None:
+    grammar = Grammar("regex", "yes|no")
+    async with opened(TGIStub(CannedEngine(rate=10_000))) as (engine, server):
+        await deltas_of(engine, PLAIN, SamplingParams(grammar=grammar))
+        await deltas_of(engine, HI, SamplingParams(grammar=grammar, frequency_penalty=0.5, typical_p=0.5))
+    assert server.bodies("/generate_stream")[0]["parameters"]["grammar"] == {"type": "regex", "value": "yes|no"}
+    (body,) = server.bodies("/v1/chat/completions")
+    assert body["response_format"] == {"type": "regex", "value": "yes|no"}
+    assert body["frequency_penalty"] == 0.5
+    assert "typical_p" not in body
+
+
+async def test_tools_go_to_the_chat_route_and_their_arguments_may_be_an_object() -> None:
+    call = {"id": "0", "type": "function", "function": {"name": "weather", "arguments": {"city": "Al Ain"}}}
+    script = Script()
+    script.stream_route = "/v1/chat/completions"
+    script.frames = ({"choices": [{"delta": {"tool_calls": [call]}, "finish_reason": "tool_calls"}]},)
+    async with opened(script) as (engine, server):
+        deltas = await deltas_of(engine, HI, extras=Extras(tools=(WEATHER,)))
+        with pytest.raises(NotSupported):
+            await deltas_of(engine, PLAIN, extras=Extras(tools=(WEATHER,)))
+    assert [piece for delta in deltas for piece in delta.tool_calls] == [
+        ToolCallDelta(0, "0", "weather", '{"city": "Al Ain"}')
+    ]
+    assert server.bodies("/v1/chat/completions")[0]["tool_choice"] == "auto"
+
+
+async def test_it_has_tools_where_it_chats() -> None:
+    async with opened(TGIStub(CannedEngine())) as (engine, _):
+        assert await engine.has_native_tools()
+    async with opened(Script()) as (engine, _):
+        assert not await engine.has_native_tools()
+
+
+async def test_what_an_older_server_does_not_tell_is_not_supported() -> None:
+    async with opened(Script(*reply(" Lions"))) as (engine, _):
+        with pytest.raises(NotSupported, match="tokenize"):
+            await engine.tokenize("a")
+        for prompt in (PLAIN, HI):
+            with pytest.raises(NotSupported, match="logprobs of the prompt"):
+                await deltas_of(engine, prompt, extras=Extras(prompt_logprobs=True))
 
 
 # Validation: as HTTP 422, or as a frame in a stream that began with 200
