@@ -222,6 +222,12 @@ async def test_names_of_special_tokens_count_only_where_they_are_wanted(eyas: Ll
     assert b"".join(token.raw for token in plain).decode() == END
 
 
+async def test_a_text_that_is_too_long_to_be_read_still_has_tokens(eyas: LlamaCppEngine) -> None:
+    assert len(await eyas.tokenize("a " * 4000)) > 2048
+    with pytest.raises(ContextWindowExceeded):
+        await eyas.tokenize("a " * 500_000)
+
+
 # Shapes
 
 

@@ -178,7 +178,11 @@ class LlamaCppEngine(Engine):
         return await self._vocabulary.render(messages)
 
     async def tokenize(self, text: str, *, special: bool = True) -> list[Token]:
-        await self._refuse_what_cannot_fit(text)
+        """Also of a text that is somewhat too long to be read: whoever wants to shorten it has to know its tokens."""
+        _refuse_unbroken([text])
+        limit = await self.context_length()
+        if len(text) > limit * _MOST_PER_TOKEN:
+            raise ContextWindowExceeded(await self._vocabulary.count_at_least([text], limit), limit)
         return await self._vocabulary.tokenize(text, special=special)
 
     async def detokenize(self, ids: Sequence[int]) -> str:
@@ -240,13 +244,17 @@ class LlamaCppEngine(Engine):
                     f"This needs at least {tokens} tokens and the model can read at most {limit}. "
                     "Shorten it, or choose a model with a larger context window.",
                 )
-        if _unbroken(texts):
-            raise InvalidRequest(
-                f"The text has more than {_UNBROKEN} characters without any change between letters, digits, blanks "
-                "and other signs. Break it up.",
-                code="unbroken_text",
-                limit=_UNBROKEN,
-            )
+        _refuse_unbroken(texts)
+
+
+def _refuse_unbroken(texts: Sequence[str]) -> None:
+    if _unbroken(texts):
+        raise InvalidRequest(
+            f"The text has more than {_UNBROKEN} characters without any change between letters, digits, blanks "
+            "and other signs. Break it up.",
+            code="unbroken_text",
+            limit=_UNBROKEN,
+        )
 
 
 def _texts(prompt: Prompt) -> list[str]:
