@@ -82,11 +82,13 @@ async def serve(services: Services) -> AsyncGenerator[LiveServer, None]:
     task = asyncio.create_task(server.serve(sockets=[listener]))
     await server.ready.wait()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as client:
-        yield LiveServer(url, client, services)
-    services.stopping.set()
-    server.should_exit = True
-    await task
+    try:
+        async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as client:
+            yield LiveServer(url, client, services)
+    finally:  # a test that fails must not make the next ones fail
+        services.stopping.set()
+        server.should_exit = True
+        await task
 
 
 @pytest.fixture

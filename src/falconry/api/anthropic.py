@@ -14,8 +14,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from falconry.api.answering import answer_stream, answer_whole
-from falconry.api.anthropic_schemas import CountTokens, MessagesRequest, TokensCounted
+from falconry.api.anthropic_schemas import CountTokens, MessagesRequest
 from falconry.api.generation import Plan, generate, plan_chat, prompt_length
+from falconry.api.openai import json_response
 from falconry.api.strict import StrictRoute
 from falconry.engines.pool import EnginePool
 from falconry.errors import FalconryError, NotSupported
@@ -40,69 +41,89 @@ def anthropic_router(services: Services) -> APIRouter:
     @user("inference")
     async def messages(request: Request, asker: Asker, body: MessagesRequest) -> Response:
         """One reply, whole or as Anthropic's events. A last message of the assistant is continued."""
-        plan = await _plan(pool, body, body.to_params())
-        stop = body.stop_sequences or ()
-        writer = MessageWriter(f"msg_{token_hex(12)}", plan.model, stop, thinking=body.shows_thinking)
+        reply = _Reply(pool, body, asker.id)
         if body.stream:
-            return await answer_stream(
-                request, _events(pool, plan, writer, asker.id), _failure, characters=prompt_length(plan.prompt)
-            )
-        return await answer_whole(request, _whole(pool, plan, writer, asker.id))
+            return await answer_stream(request, reply.events(), _failure, characters=reply.characters)
+        return await answer_whole(request, reply.whole())
 
     @router.post("/messages/count_tokens")
     @user("inference")
     async def count_tokens(request: Request, asker: Asker, body: CountTokens) -> Response:
         """How long the prompt of such a request is, in tokens of the model."""
-
-        async def count() -> Response:
-            tokens = await _count(pool, await _plan(pool, body, SamplingParams()))
-            return _json(TokensCounted(input_tokens=tokens).model_dump())
-
-        return await answer_whole(request, count())
+        return await answer_whole(request, _counted(pool, _Question(pool, body, SamplingParams())))
 
     return router
 
 
-async def _plan(pool: EnginePool, body: CountTokens, params: SamplingParams) -> Plan:
-    model = pool.resolve_foreign(body.model)
-    messages = body.to_messages()
-    if messages[-1].role == "assistant":
-        await _check_continues(pool, model)
-    return await plan_chat(pool, model, messages, params, tools=body.to_tools())
+class _Question:
+    """A checked request. Raises InvalidRequest, ModelNotFound."""
+
+    def __init__(self, pool: EnginePool, body: CountTokens, params: SamplingParams) -> None:
+        body.check()
+        self._pool = pool
+        self.model = pool.resolve_foreign(body.model)
+        self._messages = body.to_messages()
+        self._params = params
+        self._tools = body.to_tools()
+        self.characters = prompt_length(self._messages)
+
+    async def plan(self) -> Plan:
+        if self._messages[-1].role == "assistant":
+            await self._check_continues()
+        return await plan_chat(self._pool, self.model, self._messages, self._params, tools=self._tools)
+
+    async def _check_continues(self) -> None:
+        """A server that cannot continue a message would answer it, and nobody would know."""
+        async with self._pool.engine(self.model) as engine:
+            await engine.context_length()  # endpoints tell what they are at the first question
+            if not engine.can_continue:
+                raise NotSupported("continuing a message of the assistant")
 
 
-async def _check_continues(pool: EnginePool, model: str) -> None:
-    """A server that cannot continue a message would answer it, and nobody would know."""
-    async with pool.engine(model) as engine:
-        await engine.context_length()  # endpoints tell what they are at the first question
-        if not engine.can_continue:
-            raise NotSupported("continuing a message of the assistant")
+class _Reply:
+    """The reply to a request. Raises InvalidRequest, ModelNotFound."""
 
+    def __init__(self, pool: EnginePool, body: MessagesRequest, owner: str) -> None:
+        self._pool = pool
+        self._owner = owner
+        self._question = _Question(pool, body, body.to_params())
+        self.characters = self._question.characters
+        self._writer = MessageWriter(
+            f"msg_{token_hex(12)}", self._question.model, body.stop_sequences or (), thinking=body.shows_thinking
+        )
 
-async def _whole(pool: EnginePool, plan: Plan, writer: MessageWriter, owner: str) -> Response:
-    async with aclosing(generate(pool, plan, owner)) as deltas:
-        async for delta in deltas:
-            for _ in writer.reply.take(delta):
-                pass
-    return _json(writer.whole())
-
-
-async def _events(pool: EnginePool, plan: Plan, writer: MessageWriter, owner: str) -> AsyncGenerator[bytes, None]:
-    # The first event tells the prompt's length, which an engine reports with its last token only.
-    counting = asyncio.ensure_future(_count(pool, plan))
-    begun = False
-    try:
-        async with aclosing(generate(pool, plan, owner)) as deltas:
+    async def whole(self) -> Response:
+        """The answer in one piece."""
+        plan = await self._question.plan()
+        async with aclosing(generate(self._pool, plan, self._owner)) as deltas:
             async for delta in deltas:
-                if not begun:
-                    begun = True
-                    yield writer.start(await _in_time(counting)) + PING
-                if events := writer.events(writer.reply.take(delta)):
-                    yield events
-        yield writer.end()
-    finally:
-        counting.cancel()
-        await asyncio.gather(counting, return_exceptions=True)
+                for _ in self._writer.reply.take(delta):
+                    pass
+        return json_response(self._writer.whole())
+
+    async def events(self) -> AsyncGenerator[bytes, None]:
+        """The stream."""
+        plan = await self._question.plan()
+        # The first event tells the prompt's length, which an engine reports with its last token only.
+        counting = asyncio.ensure_future(_count(self._pool, plan))
+        writer = self._writer
+        begun = False
+        try:
+            async with aclosing(generate(self._pool, plan, self._owner)) as deltas:
+                async for delta in deltas:
+                    if not begun:
+                        begun = True
+                        yield writer.start(await _in_time(counting)) + PING
+                    if events := writer.events(writer.reply.take(delta)):
+                        yield events
+            yield writer.end()
+        finally:
+            counting.cancel()
+            await asyncio.gather(counting, return_exceptions=True)
+
+
+async def _counted(pool: EnginePool, question: _Question) -> Response:
+    return json_response({"input_tokens": await _count(pool, await question.plan())})
 
 
 async def _count(pool: EnginePool, plan: Plan) -> int:
@@ -121,7 +142,3 @@ async def _in_time(counting: asyncio.Future[int]) -> int:
 
 def _failure(error: FalconryError) -> bytes:
     return encode_json(error_body(error), event="error")
-
-
-def _json(body: dict[str, object]) -> Response:
-    return Response(dump_json(body), media_type="application/json")

@@ -24,6 +24,11 @@ MOST_TOOLS = 512
 MOST_TOKENS = 1_000_000
 
 
+def text_or_list(value: object) -> str:
+    """Which of the two a content is meant to be, so that a complaint is about that one."""
+    return "list" if isinstance(value, list) else "text"
+
+
 class TextBlock(Body):
     type: Literal["text"]
     text: str
@@ -31,9 +36,9 @@ class TextBlock(Body):
 
 class ToolUseBlock(Body):
     type: Literal["tool_use"]
-    id: str = Field(min_length=1, max_length=200)
-    name: str = Field(min_length=1, max_length=200)
-    input: dict[str, Any] = Field(default_factory=dict)
+    id: str = Field(min_length=1, max_length=256)
+    name: str = Field(min_length=1, max_length=256)
+    input: dict[str, Any] | None = None
 
 
 class OtherBlock(Body):
@@ -53,10 +58,16 @@ ResultBlock: TypeAlias = Annotated[
 ]
 
 
+ResultContent: TypeAlias = Annotated[
+    Annotated[str, Tag("text")] | Annotated[list[ResultBlock], Field(max_length=MOST_BLOCKS), Tag("list")],
+    Discriminator(text_or_list),
+]
+
+
 class ToolResultBlock(Body):
     type: Literal["tool_result"]
-    tool_use_id: str = Field(min_length=1, max_length=200)
-    content: str | Annotated[list[ResultBlock], Field(max_length=MOST_BLOCKS)] | None = None
+    tool_use_id: str = Field(min_length=1, max_length=256)
+    content: ResultContent | None = None
     is_error: Flag | None = None
 
 
@@ -69,9 +80,15 @@ Block: TypeAlias = Annotated[
 ]
 
 
+Content: TypeAlias = Annotated[
+    Annotated[str, Tag("text")] | Annotated[list[Block], Field(max_length=MOST_BLOCKS), Tag("list")],
+    Discriminator(text_or_list),
+]
+
+
 class InputMessage(Body):
     role: Literal["user", "assistant", "system"]
-    content: str | Annotated[list[Block], Field(max_length=MOST_BLOCKS)]
+    content: Content
 
 
 class ToolParam(Body):
@@ -108,7 +125,7 @@ class OutputConfig(Body):
 class Thinking(Body):
     """Whether to show thoughts. How much a model thinks is its own affair here."""
 
-    type: Literal["enabled", "disabled", "adaptive"]
+    type: str = Field(max_length=100)
 
 
 class CountTokens(Body):
@@ -121,6 +138,13 @@ class CountTokens(Body):
     tool_choice: ToolChoice | None = None
     thinking: Thinking | None = None
     output_config: OutputConfig | None = None
+    output_format: JsonOutput | None = None  # where it stood before
+    mcp_servers: list[Any] | None = Field(None, max_length=100)
+
+    def check(self) -> None:
+        """Raise NotSupported for what Anthropic's servers would do beside generating."""
+        if self.mcp_servers:
+            raise NotSupported("mcp_servers")
 
     def to_messages(self) -> list[Message]:
         """The conversation as an engine reads it. Turns of one role in a row are one turn, as Anthropic has it."""
@@ -150,9 +174,8 @@ class CountTokens(Body):
 
     def to_grammar(self) -> Grammar | None:
         """The shape that the reply must have, unchecked."""
-        if self.output_config is None or self.output_config.format is None:
-            return None
-        return Grammar("json_schema", json.dumps(self.output_config.format.schema_, ensure_ascii=False))
+        wanted = self.output_format or (self.output_config and self.output_config.format)
+        return Grammar("json_schema", json.dumps(wanted.schema_, ensure_ascii=False)) if wanted else None
 
 
 class MessagesRequest(CountTokens):
@@ -199,7 +222,7 @@ def _turns(message: InputMessage) -> list[Message]:
         if isinstance(block, TextBlock):
             texts.append(block)
         elif isinstance(block, ToolUseBlock) and message.role == "assistant":
-            calls.append(ToolCall(block.id, block.name, json.dumps(block.input, ensure_ascii=False)))
+            calls.append(ToolCall(block.id, block.name, json.dumps(block.input or {}, ensure_ascii=False)))
         elif isinstance(block, ToolResultBlock) and message.role == "user":
             results.append(Message("tool", _result(block), tool_call_id=block.tool_use_id))
         elif block.type not in ("thinking", "redacted_thinking"):

@@ -5,16 +5,17 @@ A response is not kept, so there is none to be asked for later, and each request
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from secrets import token_hex
+from time import time
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from falconry.api.answering import answer_stream, answer_whole
 from falconry.api.generation import Plan, generate, plan_chat, prompt_length
+from falconry.api.openai import json_response
 from falconry.api.responses_schemas import ResponsesRequest
 from falconry.api.strict import StrictRoute
 from falconry.engines.pool import EnginePool
@@ -23,7 +24,6 @@ from falconry.gate.identity import Asker
 from falconry.gate.marks import user
 from falconry.messages import Extras
 from falconry.protocols.responses import ResponseWriter
-from falconry.protocols.sse import dump_json
 from falconry.services import Services
 
 
@@ -36,21 +36,10 @@ def responses_router(services: Services) -> APIRouter:
     @user("inference")
     async def responses(request: Request, asker: Asker, body: ResponsesRequest) -> Response:
         """One response, whole or as the events of OpenAI's client."""
-        body.check()
-        plan = await plan_chat(
-            pool,
-            pool.resolve_foreign(body.model),
-            body.to_messages(),
-            body.to_params(),
-            tools=body.to_tools(),
-            extras=Extras(top_logprobs=body.logprobs),
-        )
-        writer = ResponseWriter(token_hex(12), plan.model, int(time.time()), body.echo(), logprobs=body.logprobs)
+        reply = _Reply(pool, body, asker.id)
         if body.stream:
-            return await answer_stream(
-                request, _events(pool, plan, writer, asker.id), writer.failed, characters=prompt_length(plan.prompt)
-            )
-        return await answer_whole(request, _whole(pool, plan, writer, asker.id))
+            return await answer_stream(request, reply.events(), reply.failed, characters=reply.characters)
+        return await answer_whole(request, reply.whole())
 
     @router.get("/responses/{response_id}")
     @router.delete("/responses/{response_id}")
@@ -62,21 +51,44 @@ def responses_router(services: Services) -> APIRouter:
     return router
 
 
-async def _whole(pool: EnginePool, plan: Plan, writer: ResponseWriter, owner: str) -> Response:
-    async with aclosing(generate(pool, plan, owner)) as deltas:
-        async for delta in deltas:
-            for _ in writer.reply.take(delta):
-                pass
-    return Response(dump_json(writer.whole()), media_type="application/json")
+class _Reply:
+    """The response to a request. Raises InvalidRequest, ModelNotFound."""
 
+    def __init__(self, pool: EnginePool, body: ResponsesRequest, owner: str) -> None:
+        body.check()
+        self._pool = pool
+        self._owner = owner
+        self._model = pool.resolve_foreign(body.model)
+        self._messages = body.to_messages()
+        self._params = body.to_params()
+        self._tools = body.to_tools()
+        self._extras = Extras(top_logprobs=body.logprobs)
+        self._writer = ResponseWriter(token_hex(12), self._model, int(time()), body.echo(), logprobs=body.logprobs)
+        self.characters = prompt_length(self._messages)
+        self.failed = self._writer.failed
 
-async def _events(pool: EnginePool, plan: Plan, writer: ResponseWriter, owner: str) -> AsyncGenerator[bytes, None]:
-    begun = False
-    async with aclosing(generate(pool, plan, owner)) as deltas:
-        async for delta in deltas:
-            if not begun:
-                begun = True
-                yield writer.start()
-            if events := writer.events(writer.reply.take(delta)):
-                yield events
-    yield writer.end()
+    async def whole(self) -> Response:
+        """The answer in one piece."""
+        async with aclosing(generate(self._pool, await self._plan(), self._owner)) as deltas:
+            async for delta in deltas:
+                for _ in self._writer.reply.take(delta):
+                    pass
+        return json_response(self._writer.whole())
+
+    async def events(self) -> AsyncGenerator[bytes, None]:
+        """The stream."""
+        writer = self._writer
+        begun = False
+        async with aclosing(generate(self._pool, await self._plan(), self._owner)) as deltas:
+            async for delta in deltas:
+                if not begun:
+                    begun = True
+                    yield writer.start()
+                if events := writer.events(writer.reply.take(delta)):
+                    yield events
+        yield writer.end()
+
+    async def _plan(self) -> Plan:
+        return await plan_chat(
+            self._pool, self._model, self._messages, self._params, tools=self._tools, extras=self._extras
+        )

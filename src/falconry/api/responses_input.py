@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Discriminator, Field, Tag
 
+from falconry.api.anthropic_schemas import text_or_list
 from falconry.api.openai_schemas import Body
 from falconry.errors import NotSupported
 from falconry.messages import Message, Role, ToolCall
@@ -45,7 +46,10 @@ Part: TypeAlias = Annotated[
     Annotated[TextPart, Tag("text")] | Annotated[RefusalPart, Tag("refusal")] | Annotated[OtherPart, Tag("other")],
     Discriminator(_part_tag),
 ]
-Content: TypeAlias = str | Annotated[list[Part], Field(max_length=MOST_PARTS)]
+Content: TypeAlias = Annotated[
+    Annotated[str, Tag("text")] | Annotated[list[Part], Field(max_length=MOST_PARTS), Tag("list")],
+    Discriminator(text_or_list),
+]
 
 
 class MessageItem(Body):
@@ -61,8 +65,8 @@ class MessageItem(Body):
 
 class FunctionCallItem(Body):
     type: Literal["function_call"]
-    call_id: str = Field(min_length=1, max_length=200)
-    name: str = Field(min_length=1, max_length=200)
+    call_id: str = Field(min_length=1, max_length=256)
+    name: str = Field(min_length=1, max_length=256)
     arguments: str
 
     def to_call(self) -> ToolCall:
@@ -71,7 +75,7 @@ class FunctionCallItem(Body):
 
 class FunctionOutputItem(Body):
     type: Literal["function_call_output"]
-    call_id: str = Field(min_length=1, max_length=200)
+    call_id: str = Field(min_length=1, max_length=256)
     output: Content
 
     def to_message(self) -> Message:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
+from falconry.api.anthropic_schemas import text_or_list
 from falconry.api.openai_params import wrong
 from falconry.api.openai_schemas import Body, Flag, Integer, ModelName, Number
 from falconry.api.responses_input import Item, messages_of
@@ -73,7 +74,10 @@ class ResponsesRequest(Body):
     """What POST /v1/responses takes."""
 
     model: ModelName | None = None
-    input: str | Annotated[list[Item], Field(max_length=MOST_ITEMS)]
+    input: Annotated[
+        Annotated[str, Tag("text")] | Annotated[list[Item], Field(max_length=MOST_ITEMS), Tag("list")],
+        Discriminator(text_or_list),
+    ]
     instructions: str | None = None
     max_output_tokens: Annotated[Integer, Field(ge=1, le=2**31)] | None = None
     temperature: Annotated[Number, Field(ge=0, le=2)] | None = None

@@ -6,13 +6,14 @@ one ends and the next begins; how that is written is the business of the protoco
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from secrets import token_hex
 from typing import Literal, TypeAlias
 
-from falconry.errors import EngineError
+from falconry.errors import EngineError, InvalidRequest
 from falconry.messages import Delta, FinishReason, Token, ToolCallDelta, Usage
+from falconry.protocols.json_limits import loads
 
 Kind: TypeAlias = Literal["thinking", "text", "tool_call"]
 
@@ -43,8 +44,8 @@ class Part:
     def arguments(self) -> dict[str, object]:
         """The arguments of a call. Raises EngineError where they are no JSON object."""
         try:
-            value = json.loads(self.text or "{}", parse_constant=_refuse, parse_float=_finite)
-        except (ValueError, RecursionError):
+            value = loads((self.text.strip() or "{}").encode("utf-8", "replace"))
+        except InvalidRequest:
             value = None
         if not isinstance(value, dict):
             raise EngineError(
@@ -126,7 +127,8 @@ class ReplyParts:
             if piece.index in self._calls:
                 raise EngineError("The model's server mixed up the pieces of its tool calls. Try again.")
             self._calls.add(piece.index)
-            part = Part("tool_call", len(self.parts), piece.id, piece.name, piece.index)
+            call_id = piece.id or f"call_{token_hex(12)}"  # some servers leave it out, and results refer to it
+            part = Part("tool_call", len(self.parts), call_id, piece.name, piece.index)
             yield from self._begin(part)
         if piece.arguments:
             part.pieces.append(piece.arguments)
@@ -137,14 +139,3 @@ class ReplyParts:
         self._open = part
         self.parts.append(part)
         yield Step("open", part)
-
-
-def _refuse(name: str) -> object:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if value in (float("inf"), float("-inf")):
-        raise ValueError(f"{text} is too large")
-    return value

@@ -141,7 +141,8 @@ class ResponseWriter:
             logprobs = {"logprobs": content["logprobs"]} if part.kind == "text" else {}
             events = self._event(name, **inside, text=part.text, **logprobs)
             events += self._event("response.content_part.done", **inside, part=content)
-        item = self._item(part, self._status(part))
+        status = "incomplete" if self.reply.finish_reason == "length" else "completed"
+        item = self._item(part, status)
         return events + self._event("response.output_item.done", output_index=part.place, item=item)
 
     def _event(self, kind: str, **fields: object) -> bytes:
@@ -149,11 +150,9 @@ class ResponseWriter:
         return encode(dump_json({"type": kind, "sequence_number": number, **fields}), event=kind)
 
     def _items(self) -> list[dict[str, object]]:
-        return [self._item(part, self._status(part)) for part in self.reply.parts]
-
-    def _status(self, part: Part) -> str:
-        whole = self.reply.finish_reason == "stop" or part is not self.reply.parts[-1]
-        return "completed" if whole else "incomplete"
+        """All items; of a reply that was cut, or broke, the last one is not whole."""
+        broken = self.reply.parts[-1:] if self.reply.finish_reason != "stop" else []
+        return [self._item(part, "incomplete" if part in broken else "completed") for part in self.reply.parts]
 
     def _item(self, part: Part, status: str) -> dict[str, object]:
         item: dict[str, object] = {"id": self._item_id(part), "status": status}
