@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from falconry.api.openai_schemas import Integer, StopText
 from falconry.errors import InvalidRequest, NotSupported
 from falconry.messages import Grammar, SamplingParams
+from falconry.protocols.json_limits import loads
 
 MAX_BEST_OF = 2
 MAX_STOP_SEQUENCES = 4
@@ -23,6 +24,9 @@ LIMITS = {"max_best_of": MAX_BEST_OF, "max_stop_sequences": MAX_STOP_SEQUENCES, 
 _DEFAULT_MAX_NEW_TOKENS = 1024
 _MOST_NEW_TOKENS = _MOST_TOP_K = 1_000_000  # as in SamplingParams; no context has more, and no vocabulary
 SEEDS = 2**32 - 1
+_NAMED = frozenset({"properties", "$defs", "definitions"})  # schemas under names of their author's choice
+_VALUES = frozenset({"enum", "const", "default", "examples", "allOf"})  # no schemas; parts of allOf complete each other
+_OPEN = frozenset({"additionalProperties", "patternProperties", "unevaluatedProperties", "allOf", "$ref"})
 _CONFIG = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
 
 
@@ -40,10 +44,29 @@ class GrammarSpec(BaseModel):
             if not isinstance(self.value, str):
                 _refuse("grammar", "grammar is not valid: a regular expression is a string")
             return Grammar("regex", self.value)
-        schema = self.value
+        schema: object = self.value
         if self.type == "json_schema" and isinstance(schema, dict):
             schema = schema.get("schema", schema)
-        return Grammar("json_schema", schema if isinstance(schema, str) else json.dumps(schema))
+        if isinstance(schema, str):
+            schema = loads(schema.encode("utf-8", "replace"))
+        return Grammar("json_schema", json.dumps(_closed(schema)))
+
+
+def _closed(schema: Any) -> Any:
+    """The same schema, whose objects have the properties that it names and no others, as TGI reads it."""
+    if isinstance(schema, list):
+        return list(map(_closed, schema))
+    if not isinstance(schema, dict):
+        return schema
+    closed: dict[str, Any] = {}
+    for name, part in schema.items():
+        if name in _NAMED and isinstance(part, dict):
+            closed[name] = {key: _closed(value) for key, value in part.items()}
+        else:
+            closed[name] = part if name in _VALUES else _closed(part)
+    if isinstance(schema.get("properties"), dict) and not _OPEN & schema.keys():
+        closed["additionalProperties"] = False
+    return closed
 
 
 class Parameters(BaseModel):

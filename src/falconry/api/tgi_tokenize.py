@@ -6,7 +6,8 @@ TGI's clients send `inputs`, vLLM's `prompt` or `messages` (lm-evaluation-harnes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Request
@@ -79,7 +80,7 @@ async def _tokenize(pool: EnginePool, body: TokenizeBody) -> Response:
     async with pool.engine() as engine:
         if body.inputs is not None:
             tokens = await tokens_of(engine, body.inputs, added=body.add_special_tokens is not False)
-            return _json(simple_tokens(body.inputs, tokens))
+            return await _json_of_many(lambda: simple_tokens(body.inputs or "", tokens))
         if body.content is not None:
             names = body.parse_special is not False
             tokens = await tokens_of(engine, body.content, added=body.add_special is True, names=names)
@@ -118,7 +119,7 @@ async def _chat_tokenize(pool: EnginePool, body: ChatBody) -> Response:
     text = await _templated(pool, body)
     async with pool.engine() as engine:
         tokens = await tokens_of(engine, text, added=False)
-    return _json({"tokenize_response": simple_tokens(text, tokens), "templated_text": text})
+    return await _json_of_many(lambda: {"tokenize_response": simple_tokens(text, tokens), "templated_text": text})
 
 
 async def _templated(pool: EnginePool, body: ChatBody) -> str:
@@ -138,5 +139,14 @@ async def _templated(pool: EnginePool, body: ChatBody) -> str:
     return text
 
 
+async def _json_of_many(value: Callable[[], object]) -> Response:
+    """In a thread: a hundred thousand tokens take half a second, and streams must not wait for them."""
+    return _response(await asyncio.to_thread(lambda: dump_json(value())))
+
+
 def _json(value: object) -> Response:
-    return Response(dump_json(value), media_type="application/json")
+    return _response(dump_json(value))
+
+
+def _response(text: str) -> Response:
+    return Response(text, media_type="application/json")

@@ -6,6 +6,7 @@ Engines refuse to read at once what could never fit a context window. But a long
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from falconry.engines.base import Engine
@@ -15,8 +16,10 @@ from falconry.messages import Prompt, Token, TokenPrompt
 _PER_TOKEN = 4
 """Characters of a piece for each token of the context; engines read that much without counting it first."""
 _CONTEXT = 4096  # of engines that do not tell
-_LOOK = 256  # characters in which a place is looked for where no token goes across
-MOST_CHARACTERS = 1024 * 1024
+_LOOK = 256  # characters in which a seam is looked for
+_SEAM = re.compile(r"(?<=[^\W\d_])[^\w\r\n](?=[^\W\d_])")
+"""A blank or another sign between two letters: all tokenizers cut before it, and before nothing else for sure."""
+MOST_CHARACTERS = 512 * 1024
 
 
 async def tokens_of(engine: Engine, text: str, *, added: bool = True, names: bool = True) -> list[Token]:
@@ -27,7 +30,7 @@ async def tokens_of(engine: Engine, text: str, *, added: bool = True, names: boo
         names: names of special tokens in the text count as such.
 
     Raises:
-        InvalidRequest: longer than MAX_CHARACTERS.
+        InvalidRequest: longer than MOST_CHARACTERS.
         NotSupported: the backend does not tell.
     """
     _check_length(text)
@@ -79,13 +82,13 @@ async def _piece_length(engine: Engine) -> int:
 
 
 def _pieces(text: str, length: int) -> list[str]:
-    """Cut a text before blanks, where tokens of most models begin."""
+    """Cut a text where no token goes across, if there is such a place."""
     found: list[str] = []
     start = 0
     while len(text) - start > length:
         end = start + length
-        blank = max(text.rfind(" ", end - _LOOK, end), text.rfind("\n", end - _LOOK, end))
-        end = blank if blank > start else end
+        seams = [seam.start() for seam in _SEAM.finditer(text, max(start + 1, end - _LOOK), end)]
+        end = seams[-1] if seams else end
         found.append(text[start:end])
         start = end
     return [*found, text[start:]]
