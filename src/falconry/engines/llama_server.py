@@ -33,7 +33,7 @@ from falconry.messages import (
     Usage,
 )
 from falconry.protocols.failures import read_failure, read_overflow
-from falconry.protocols.grammar import check_schema, regex_to_gbnf
+from falconry.protocols.grammar import portable_schema, regex_to_gbnf
 from falconry.protocols.logprobs import read_tokens
 from falconry.protocols.openai import message_list, read_chunk, tool_fields
 
@@ -79,15 +79,18 @@ def completion(prompt: Prompt, params: SamplingParams, extras: Extras) -> tuple[
     }
 
 
+_COMPACT = {"x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}}
+"""Between two values any amount of blanks is JSON, and small models then write nothing but line ends until they are cut
+off. The wheel's grammars come from llguidance, which knows this keyword; others ignore it."""
+
+
 def grammar_fields(grammar: Grammar) -> dict[str, object]:
     """The shape of the reply in the server's words; a regular expression becomes a grammar of its kind."""
     if grammar.kind == "regex":
         return {"grammar": regex_to_gbnf(grammar.text)}
-    if grammar.kind == "json_object":
-        return {"json_schema": {"type": "object"}}
     # One that it cannot make a grammar of is silently dropped by the server.
-    check_schema(grammar.text)
-    return {"json_schema": json.loads(grammar.text)}
+    schema = json.loads(portable_schema(grammar.text)) if grammar.kind == "json_schema" else {"type": "object"}
+    return {"json_schema": schema | _COMPACT if isinstance(schema, dict) else schema}
 
 
 def _tools(extras: Extras) -> dict[str, object]:
