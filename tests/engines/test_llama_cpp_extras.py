@@ -238,13 +238,14 @@ async def test_a_regular_expression_shapes_the_reply(eyas: LlamaCppEngine, promp
     assert re.fullmatch(pattern, text_of(await collect(eyas, prompt, params)))
 
 
-async def test_a_schema_shapes_the_reply(eyas: LlamaCppEngine) -> None:
+@pytest.mark.parametrize("prompt", [HI, "Hi"])
+async def test_a_schema_shapes_the_reply(eyas: LlamaCppEngine, prompt: Prompt) -> None:
     schema = (
         '{"type": "object", "properties": {"age": {"type": "integer", "maximum": 9}}, "required": ["age"],'
         ' "additionalProperties": false}'
     )
     params = SamplingParams(max_tokens=64, temperature=0.0, grammar=Grammar("json_schema", schema))
-    reply = json.loads(text_of(await collect(eyas, HI, params)))
+    reply = json.loads(text_of(await collect(eyas, prompt, params)))
     assert list(reply) == ["age"]
     assert isinstance(reply["age"], int)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from falconry.messages import (
     ToolCallDelta,
 )
 from falconry.protocols import openai
+from falconry.protocols.grammar import portable_schema, regex_to_gbnf
 from falconry.protocols.sse import DONE, encode_json
 from falconry.settings import Endpoint
 from tests.engines.stubs import HEAD
@@ -85,6 +87,8 @@ async def test_asks_for_logprobs(owner: str, raw: bool, top: int, fields: dict[s
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
 JSON = Grammar("json_schema", '{"type": "object", "properties": {"a": {"type": "integer"}}}')
+PORTABLE = json.loads(portable_schema(JSON.text))
+SPACED = {"x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}}
 STANDARD = {"response_format": {"type": "json_schema", "json_schema": {"name": "reply", "schema": SCHEMA}}}
 
 
@@ -100,8 +104,9 @@ STANDARD = {"response_format": {"type": "json_schema", "json_schema": {"name": "
         ("other", False, Grammar("regex", "a+"), None),
         ("library", False, JSON, STANDARD),
         ("library", False, Grammar("regex", "a+"), None),
-        ("llamacpp", True, JSON, {"json_schema": SCHEMA}),
-        ("llamacpp", False, Grammar("json_object"), {"json_schema": {"type": "object"}}),
+        ("llamacpp", True, JSON, {"json_schema": PORTABLE | SPACED}),
+        ("llamacpp", False, Grammar("json_object"), {"json_schema": {"type": "object"} | SPACED}),
+        ("llamacpp", False, Grammar("regex", "a"), {"grammar": regex_to_gbnf("a")}),
     ],
 )
 async def test_asks_for_a_shape_in_the_servers_own_words(

@@ -5,16 +5,15 @@ Their makers added these each in their own way, so this module is a list of who 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
+from falconry.engines.llama_server import grammar_fields
 from falconry.engines.remote import continues
 from falconry.errors import NotSupported
 from falconry.messages import Grammar, Message, Prompt, Token, TokenPrompt
 from falconry.protocols import openai
-from falconry.protocols.grammar import check_schema, regex_to_gbnf
 from falconry.protocols.logprobs import to_bytes
 
 Flavour: TypeAlias = Literal["llama_cpp", "vllm", "ollama", "other"]
@@ -61,11 +60,7 @@ NEEDED: Mapping[str, str] = {
 def shape_fields(grammar: Grammar, flavour: Flavour, *, raw: bool) -> dict[str, object]:
     """The fields that give a reply its shape. Raises NotSupported, InvalidRequest."""
     if flavour == "llama_cpp":
-        if grammar.kind == "regex":
-            return {"grammar": regex_to_gbnf(grammar.text)}
-        if grammar.kind == "json_schema":  # one that it cannot make a grammar of, it drops without a word
-            check_schema(grammar.text)
-        return {"json_schema": json.loads(grammar.text) if grammar.text else {"type": "object"}}
+        return grammar_fields(grammar)
     if grammar.kind == "regex":
         if flavour != "vllm":
             raise NotSupported("regular expressions as a grammar")
