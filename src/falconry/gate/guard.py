@@ -148,10 +148,8 @@ def _check_path(scope: Scope) -> None:
         or any(code in lowered for code in (b"%2f", b"%5c", b"%00", b"%2e"))
         or any(segment in (b".", b"..") for segment in raw.split(b"/"))
     )
-    # Uploaded and cached files are addressed by their whole path: Gradio's one route with slashes inside. And OpenAI's
-    # clients escape the slashes in a model's name.
-    whole_path = lowered.startswith(b"/gradio_api/file=/") and b".." not in raw and b"\\" not in raw
-    if bad and not whole_path and not _MODEL_PATH.fullmatch(lowered):
+    # OpenAI's clients escape the slashes in a model's name.
+    if bad and not _MODEL_PATH.fullmatch(lowered):
         raise InvalidRequest("The path is malformed.", code="bad_path")
 
 
