@@ -8,12 +8,25 @@ from typing import Any
 
 from falconry.engines.canned import CannedEngine
 from falconry.errors import ContextWindowExceeded
-from falconry.messages import NO_EXTRAS, Delta, Extras, Message, Prompt, SamplingParams, Usage
-from falconry.protocols import openai, tgi
+from falconry.messages import NO_EXTRAS, Delta, Extras, Message, Prompt, SamplingParams, Token, Usage
+from falconry.protocols import openai, tgi_answers
 from falconry.protocols.sse import DONE, comment, encode_json
 from tests.engines.servers import Connection, Request
 
 HEAD = openai.Head("chatcmpl-1", "kestrel", 1_700_000_000)
+
+
+def token_frame(index: int, text: str, *, token_id: int = 0, special: bool = False) -> dict[str, object]:
+    """TGI's frame for a token that is certain."""
+    return tgi_answers.token_frame(index, Token(token_id, text, logprob=0.0, special=special))
+
+
+def last_frame(
+    index: int, text: str, generated_text: str, finish: str, *, input_length: int, special: bool = False
+) -> dict[str, object]:
+    """TGI's last frame, for a reply of `index` tokens."""
+    outcome = tgi_answers.Outcome(generated_text, finish, index, input_length)
+    return tgi_answers.last_frame(index, Token(0, text, logprob=0.0, special=special), outcome)
 
 
 class OpenAIStub:
@@ -135,18 +148,16 @@ class TGIStub:
             async with aclosing(self.engine.generate(request.body["inputs"], params, extras)) as deltas:
                 async for delta in deltas:
                     if held is not None:
-                        await connection.send(encode_json(tgi.token_frame(index, held, token_id=number)))
+                        await connection.send(encode_json(token_frame(index, held, token_id=number)))
                     number = delta.tokens[0].id if delta.tokens else 0
                     held, text = delta.text, text + delta.text
                     index += bool(delta.text)
                     stopped = any(text.endswith(sequence) for sequence in stop)
                     if stopped or delta.finish_reason:
                         reason = delta.finish_reason or "stop"
-                        word = tgi.finish_word(reason, stop_sequence=stopped)
+                        word = tgi_answers.finish_word(reason, stop_sequence=stopped)
                         usage = Usage((await self.engine.count_tokens(request.body["inputs"])).tokens, index)
-                        last = tgi.last_frame(
-                            index, held, text, word, input_length=usage.prompt_tokens, special=not held
-                        )
+                        last = last_frame(index, held, text, word, input_length=usage.prompt_tokens, special=not held)
                         await connection.send(encode_json(last))
                         return
         except ContextWindowExceeded as error:

@@ -22,11 +22,11 @@ from falconry.errors import (
     InvalidRequest,
 )
 from falconry.messages import SamplingParams
-from falconry.protocols import openai, tgi
+from falconry.protocols import openai
 from falconry.protocols.sse import DONE, comment, encode_json
 from falconry.settings import Endpoint
 from tests.engines.servers import Connection, Handler, Request, Server, serve
-from tests.engines.stubs import HEAD
+from tests.engines.stubs import HEAD, last_frame, token_frame
 
 KEY = "sk-do-not-show-me"
 SILENCE = 0.5  # seconds
@@ -49,13 +49,13 @@ class Wire:
     kind: str
 
     def token(self, text: str) -> bytes:
-        frame = openai.text_chunk(HEAD, text=text) if self.kind == "openai" else tgi.token_frame(1, text)
+        frame = openai.text_chunk(HEAD, text=text) if self.kind == "openai" else token_frame(1, text)
         return encode_json(frame)
 
     def end(self, whole: str) -> bytes:
         if self.kind == "openai":
             return encode_json(openai.text_chunk(HEAD, finish="stop")) + DONE
-        return encode_json(tgi.last_frame(2, "", whole, "eos_token", input_length=3, special=True))
+        return encode_json(last_frame(2, "", whole, "eos_token", input_length=3, special=True))
 
     def error(self, message: str, kind: str) -> bytes:
         if self.kind == "openai":

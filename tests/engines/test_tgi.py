@@ -26,11 +26,10 @@ from falconry.messages import (
     ToolCallDelta,
     Usage,
 )
-from falconry.protocols import tgi
 from falconry.protocols.sse import encode_json
 from falconry.settings import Endpoint, Settings
 from tests.engines.servers import Connection, Request, Server, serve
-from tests.engines.stubs import TGIStub
+from tests.engines.stubs import TGIStub, last_frame, token_frame
 
 HI = [Message("user", "Hi")]
 PLAIN = "System:Be kind.\nUser: Which animals live on the savanna?\nAssistant:"
@@ -83,12 +82,12 @@ async def text_of(engine: TGIEngine, prompt: Prompt, params: SamplingParams | No
 
 def reply(*texts: str, finish: str = "eos_token", whole: str | None = None, last: str = "") -> list[dict[str, Any]]:
     """Frames of a reply; its last token is `last`, or the end of text."""
-    frames = [tgi.token_frame(index + 1, text) for index, text in enumerate(texts)]
+    frames = [token_frame(index + 1, text) for index, text in enumerate(texts)]
     everything = "".join(texts) + last if whole is None else whole
     end = last or "<|endoftext|>"
     return [
         *frames,
-        tgi.last_frame(len(texts) + 1, end, everything, finish, input_length=9, special=not last),
+        last_frame(len(texts) + 1, end, everything, finish, input_length=9, special=not last),
     ]
 
 
@@ -182,7 +181,7 @@ async def test_messages_go_to_the_chat_route_with_what_it_knows() -> None:
 
 
 async def test_special_tokens_are_not_shown() -> None:
-    frames = [tgi.token_frame(1, "<s>", special=True), *reply(" Lions")]
+    frames = [token_frame(1, "<s>", special=True), *reply(" Lions")]
     async with opened(Script(*frames)) as (engine, _):
         deltas = await deltas_of(engine, PLAIN)
     assert "".join(delta.text for delta in deltas) == " Lions"
@@ -215,7 +214,7 @@ async def test_the_stop_text_that_tgi_keeps_is_not_shown() -> None:
 
 @pytest.mark.parametrize(("max_tokens", "reason"), [(2, "length"), (50, "stop")])
 async def test_without_details_the_count_of_tokens_tells_why_it_ended(max_tokens: int, reason: str) -> None:
-    frames = [tgi.token_frame(1, " Lions"), tgi.token_frame(2, " roar") | {"generated_text": " Lions roar"}]
+    frames = [token_frame(1, " Lions"), token_frame(2, " roar") | {"generated_text": " Lions roar"}]
     async with opened(Script(*frames)) as (engine, _):
         deltas = await deltas_of(engine, PLAIN, SamplingParams(max_tokens=max_tokens))
     assert (deltas[-1].finish_reason, deltas[-1].usage) == (reason, None)

@@ -1,4 +1,4 @@
-"""The wire format of text-generation-inference, from both sides."""
+"""The wire format of text-generation-inference, as we ask in it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,7 @@ from typing import Any
 
 import pytest
 
-from falconry.errors import (
-    ContextWindowExceeded,
-    EngineError,
-    EngineInterrupted,
-    EngineOverloaded,
-    FalconryError,
-    InvalidRequest,
-)
-from falconry.messages import FinishReason, Grammar, SamplingParams, Token
+from falconry.messages import Grammar, SamplingParams, Token
 from falconry.protocols import tgi
 from falconry.protocols.tgi import Frame, Info
 
@@ -97,13 +89,6 @@ def test_reads_the_tokens_of_a_prompt() -> None:
     assert tgi.read_tokenized({"error": "x"}) is None
 
 
-def test_reads_the_frames_it_writes() -> None:
-    assert tgi.read_frame(tgi.token_frame(1, " a")) == Frame(" a")
-    assert tgi.read_frame(tgi.token_frame(1, "<s>", special=True)) == Frame()
-    last = tgi.last_frame(2, "</s>", " a", "eos_token", input_length=5, special=True)
-    assert tgi.read_frame(last) == Frame("", " a", "eos_token", 2, 5)
-
-
 def test_reads_older_details() -> None:
     details = {"finish_reason": "length", "generated_tokens": 3, "prefill": [{"id": 1}] * 4}
     frame = tgi.read_frame({"generated_text": "a", "details": details, "token": {"text": "a"}})
@@ -130,25 +115,3 @@ def test_reads_info(body: Any, info: Info) -> None:
 )
 def test_reads_token_counts(body: Any, tokens: int | None) -> None:
     assert tgi.read_token_count(body) == tokens
-
-
-@pytest.mark.parametrize(
-    ("reason", "stop_sequence", "word"),
-    [("length", False, "length"), ("stop", False, "eos_token"), ("stop", True, "stop_sequence")],
-)
-def test_writes_its_own_finish_reasons(reason: FinishReason, stop_sequence: bool, word: str) -> None:
-    assert tgi.finish_word(reason, stop_sequence=stop_sequence) == word
-
-
-@pytest.mark.parametrize(
-    ("error", "kind"),
-    [
-        (EngineOverloaded("x"), "overloaded"),
-        (EngineInterrupted("x"), "incomplete_generation"),
-        (ContextWindowExceeded(2, 1), "validation"),
-        (InvalidRequest("x"), "validation"),
-        (EngineError("x"), "generation"),
-    ],
-)
-def test_writes_errors_with_their_type(error: FalconryError, kind: str) -> None:
-    assert tgi.error_body(error) == {"error": error.message, "error_type": kind}

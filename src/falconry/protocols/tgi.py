@@ -1,6 +1,6 @@
-"""The protocol of Hugging Face's text-generation-inference (TGI): generate, token frames, info.
+"""The protocol of Hugging Face's text-generation-inference (TGI), as its clients speak it: generate, frames, info.
 
-The first half asks, the second answers. Read from the router's source (3.3) and from what the clients
+What answers is in `tgi_answers`. Read from the router's source (3.3) and from what the clients
 `text-generation` 0.7 and `huggingface_hub` 2.4 insist on.
 https://github.com/huggingface/text-generation-inference/tree/main/router/src
 """
@@ -11,8 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from falconry.errors import EngineInterrupted, FalconryError
-from falconry.messages import FinishReason, Grammar, SamplingParams, Token
+from falconry.messages import Grammar, SamplingParams, Token
 from falconry.protocols.logprobs import finite
 
 # Its default for --max-stop-sequences; a request with more is refused.
@@ -176,52 +175,3 @@ def _count(value: object) -> int:
 
 def _length(value: object) -> int:
     return len(value) if isinstance(value, list) else 0
-
-
-def token_frame(index: int, text: str, *, token_id: int = 0, special: bool = False) -> dict[str, object]:
-    """A frame that is not the last."""
-    token = {"id": token_id, "text": text, "logprob": 0.0, "special": special}
-    return {"index": index, "token": token, "generated_text": None, "details": None}
-
-
-def last_frame(
-    index: int, text: str, generated_text: str, finish: str, *, input_length: int, special: bool = False
-) -> dict[str, object]:
-    """The last frame: a token like any other, the whole text, and why it ended, in TGI's words."""
-    details = {
-        "finish_reason": finish,
-        "generated_tokens": index,
-        "seed": None,
-        "input_length": input_length,
-    }
-    frame = token_frame(index, text, special=special)
-    return frame | {"generated_text": generated_text, "details": details}
-
-
-def finish_word(reason: FinishReason, *, stop_sequence: bool) -> str:
-    """TGI's word for a finish reason: the clients refuse any other than these three."""
-    if reason == "length":
-        return "length"
-    return "stop_sequence" if stop_sequence else "eos_token"
-
-
-def error_status(error: FalconryError) -> int:
-    """The status that TGI's router gives to an error of this kind."""
-    if error.status in (401, 403, 404, 405, 413, 415):
-        return error.status
-    return {"validation": 422, "overloaded": 429, "incomplete_generation": 500, "unhealthy": 503}.get(_kind(error), 424)
-
-
-def error_body(error: FalconryError) -> dict[str, object]:
-    """TGI's error, for a body or a frame; its clients choose their exception by `error_type`."""
-    return {"error": error.message, "error_type": _kind(error)}
-
-
-def _kind(error: FalconryError) -> str:
-    if error.status == 429:
-        return "overloaded"
-    if isinstance(error, EngineInterrupted):
-        return "incomplete_generation"
-    if error.status < 500:
-        return "validation"
-    return "unhealthy" if error.status == 503 else "generation"
