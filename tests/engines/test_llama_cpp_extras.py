@@ -310,6 +310,13 @@ async def test_a_template_that_knows_no_tools_says_so(eyas: LlamaCppEngine) -> N
         await collect(eyas, HI, extras=Extras(tools=(WEATHER,)))
 
 
+async def test_an_older_server_shows_by_its_prompt_whether_it_knows_tools(
+    eyas: LlamaCppEngine, caller: LlamaCppEngine
+) -> None:
+    assert await caller._vocabulary.renders_tools()
+    assert not await eyas._vocabulary.renders_tools()
+
+
 async def test_tools_and_logprobs_exclude_each_other(caller: LlamaCppEngine) -> None:
     with pytest.raises(NotSupported, match="logprobs together with tools"):
         await collect(caller, HI, extras=Extras(tools=(WEATHER,), top_logprobs=1))

@@ -13,7 +13,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import ClassVar
 
-from falconry.engines.base import ALL_EXTRAS, Engine
+from falconry.engines.base import ALL_EXTRAS, Engine, TokenizerInfo
 from falconry.engines.llama_child import LlamaChild
 from falconry.engines.llama_launch import EMBEDDING_TOKENS, LlamaCppOptions, launch, read_head
 from falconry.engines.llama_scores import score
@@ -169,8 +169,11 @@ class LlamaCppEngine(Engine):
     async def has_native_tools(self) -> bool:
         """Where the template has no place for tools, the server leaves them out and says nothing."""
         if self._native_tools is None:
-            caps = (await self._child.ask("/props")).get("chat_template_caps") or {}
-            knows = bool(caps.get("supports_tools") and caps.get("supports_tool_calls"))
+            caps = (await self._child.ask("/props")).get("chat_template_caps")
+            if caps is None:  # an older server
+                knows = await self._vocabulary.renders_tools()
+            else:
+                knows = bool(caps.get("supports_tools") and caps.get("supports_tool_calls"))
             self._native_tools = knows and await self.has_chat_template()
         return self._native_tools
 
@@ -187,6 +190,11 @@ class LlamaCppEngine(Engine):
 
     async def detokenize(self, ids: Sequence[int]) -> str:
         return await self._vocabulary.detokenize(ids)
+
+    async def tokenizer_info(self) -> TokenizerInfo:
+        props = await self._child.ask("/props")
+        template = props.get("chat_template") if await self.has_chat_template() else None
+        return TokenizerInfo(props.get("bos_token") or None, props.get("eos_token") or None, template or None)
 
     async def embed(self, texts: Sequence[str | TokenPrompt]) -> tuple[list[list[float]], int]:
         """The mean of what the model's last layer says of each token."""

@@ -12,9 +12,9 @@ from falconry.engines.llama_child import LlamaChild
 from falconry.engines.llama_launch import SPARE_THREADS, read_vocabulary
 from falconry.engines.llama_server import UNTOLD
 from falconry.errors import InvalidRequest
-from falconry.messages import Message, Token
+from falconry.messages import Extras, Message, Token, Tool
 from falconry.protocols.logprobs import to_bytes
-from falconry.protocols.openai import message_list
+from falconry.protocols.openai import message_list, tool_fields
 
 _PIECE = 16 * 1024
 """Characters of a very long prompt that are counted at once: some 5000 tokens, in a twentieth of a second."""
@@ -36,6 +36,12 @@ class Vocabulary:
     async def render(self, messages: Sequence[Message]) -> str:
         """The prompt that the chat template makes of messages."""
         return str((await self._ask("/apply-template", {"messages": message_list(messages)}))["prompt"])
+
+    async def renders_tools(self) -> bool:
+        """Whether the chat template shows the model which tools there are."""
+        tool = Tool("falconry_probe")
+        body = {"messages": message_list([Message("user", "Hi")]), **tool_fields(Extras(tools=(tool,)))}
+        return tool.name in str((await self._ask("/apply-template", body))["prompt"])
 
     async def count(self, text: str, *, special: bool = True) -> int:
         """Tokens of a raw prompt; of a text as it stands where not `special`."""
