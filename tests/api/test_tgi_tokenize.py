@@ -105,6 +105,18 @@ async def test_what_is_no_text_is_refused(server: LiveServer, body: dict[str, An
     assert (answer.status_code, answer.json()["error_type"]) == (422, "validation")
 
 
+async def test_the_tokenizer_tells_the_names_of_its_tokens(client: httpx.AsyncClient) -> None:
+    info = (await client.get("/tokenizer_info")).json()
+    assert (info["bos_token"], info["eos_token"]) == ("<|endoftext|>", "<|im_end|>")
+    assert "messages" in info["chat_template"]
+    assert len((await ask(client, "/tokenize", prompt=info["eos_token"], add_special_tokens=False))["tokens"]) == 1
+
+
+async def test_a_backend_that_does_not_tell_has_no_tokenizer(server: LiveServer) -> None:
+    answer = await server.client.get("/tokenizer_info")
+    assert (answer.status_code, answer.json()["error_type"]) == (422, "validation")
+
+
 async def test_tokens_that_there_are_not_are_refused(client: httpx.AsyncClient) -> None:
     for tokens in ([2**30], [-1], ["a"], [2**70]):
         answer = await client.post("/detokenize", json={"tokens": tokens})

@@ -49,7 +49,7 @@ class DetokenizeBody(Body):
 
 
 def tgi_tokenize_router(services: Services) -> APIRouter:
-    """The routes /tokenize, /chat_tokenize, /detokenize."""
+    """The routes /tokenize, /chat_tokenize, /detokenize, /tokenizer_info."""
     router = APIRouter(route_class=StrictRoute, tags=["text-generation-inference"])
     pool = services.pool
 
@@ -72,6 +72,23 @@ def tgi_tokenize_router(services: Services) -> APIRouter:
         async with pool.engine() as engine:
             text = await engine.detokenize(body.tokens)
         return _json({"prompt": text, "content": text})
+
+    @router.get("/tokenizer_info")
+    @user("inference")
+    async def tokenizer_info() -> Response:
+        """What lm-evaluation-harness asks before it uses the routes above for its tokenizer."""
+        async with pool.engine() as engine:
+            info = await engine.tokenizer_info()
+            length = await engine.context_length()
+        return _json(
+            {
+                "bos_token": info.bos,
+                "eos_token": info.eos,
+                "pad_token": None,
+                "chat_template": info.chat_template,
+                "model_max_length": length,
+            }
+        )
 
     return router
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from falconry.errors import NotSupported
@@ -18,6 +18,20 @@ ALL_SAMPLING = frozenset(field.name for field in fields(SamplingParams))
 ALL_EXTRAS = frozenset({"tools", "top_logprobs", "prompt_logprobs"})
 # What the protocols call them.
 _FEATURES = {"tools": "tools", "top_logprobs": "logprobs", "prompt_logprobs": "logprobs of the prompt"}
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizerInfo:
+    """What programs that build prompts themselves must know; None for what the model has not.
+
+    Attributes:
+        bos, eos: the names of the tokens for begin and end of text.
+        chat_template: in Jinja.
+    """
+
+    bos: str | None
+    eos: str | None
+    chat_template: str | None
 
 
 class Engine(ABC):
@@ -79,6 +93,10 @@ class Engine(ABC):
     async def detokenize(self, ids: Sequence[int]) -> str:
         """The text of tokens. Raises NotSupported where the backend does not tell."""
         raise NotSupported("detokenize")
+
+    async def tokenizer_info(self) -> TokenizerInfo:
+        """Raises NotSupported where the backend does not tell."""
+        raise NotSupported("tokenizer_info")
 
     async def has_native_tools(self) -> bool:
         """Whether the model's own chat template knows tools, so that `extras.tools` reach it as it was trained."""
