@@ -304,6 +304,19 @@ async def test_calls_and_their_answers_are_part_of_the_prompt(caller: LlamaCppEn
     assert usage.prompt_tokens == (await caller.count_tokens(talk)).tokens
 
 
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [("", "{}"), ("not json", "not json"), ('{"city":', '{"city":'), ('{"a": NaN}', '{"a": NaN}'), ("[1]", "[1]")],
+)
+async def test_a_call_whose_arguments_are_no_json_does_not_end_the_conversation(
+    caller: LlamaCppEngine, arguments: str, shown: str
+) -> None:
+    call = ToolCall("c1", "get_weather", arguments)
+    talk = [*HI, Message("assistant", "", (call,)), Message("tool", "an error", tool_call_id="c1")]
+    assert f'"arguments": {shown}}}' in await caller.render(talk)
+    assert (await collect(caller, talk))[-1].finish_reason == "stop"
+
+
 async def test_a_template_that_knows_no_tools_says_so(eyas: LlamaCppEngine) -> None:
     assert not await eyas.has_native_tools()
     with pytest.raises(NotSupported, match="tools"):

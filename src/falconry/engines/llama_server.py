@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from falconry.messages import (
     Extras,
     FinishReason,
     Grammar,
+    Message,
     Prompt,
     SamplingParams,
     Token,
@@ -73,7 +74,7 @@ def completion(prompt: Prompt, params: SamplingParams, extras: Extras) -> tuple[
     if extras.top_logprobs is not None:
         body |= {"logprobs": True, "top_logprobs": max(1, extras.top_logprobs), "timings_per_token": True}
     return "/v1/chat/completions", body | {
-        "messages": message_list(prompt),
+        "messages": message_list(readable(prompt)),
         "stream_options": {"include_usage": True},
         **_tools(extras),
     }
@@ -82,6 +83,28 @@ def completion(prompt: Prompt, params: SamplingParams, extras: Extras) -> tuple[
 _COMPACT = {"x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}}
 """Between two values any amount of blanks is JSON, and small models then write nothing but line ends until they are cut
 off. The wheel's grammars come from llguidance, which knows this keyword; others ignore it."""
+
+
+def readable(messages: Sequence[Message]) -> list[Message]:
+    """The messages with arguments of calls that are JSON: the server fails at others, which models do write."""
+    return [
+        replace(
+            message, tool_calls=tuple(replace(call, arguments=_json(call.arguments)) for call in message.tool_calls)
+        )
+        if message.tool_calls
+        else message
+        for message in messages
+    ]
+
+
+def _json(arguments: str) -> str:
+    if not arguments.strip():
+        return "{}"
+    try:
+        # NaN and the infinities, which Python reads, are no JSON.
+        return json.dumps(json.loads(arguments), ensure_ascii=False, allow_nan=False)
+    except (ValueError, RecursionError):
+        return json.dumps(arguments, ensure_ascii=False)
 
 
 def grammar_fields(grammar: Grammar) -> dict[str, object]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from falconry.engines.llama_child import LlamaChild
 from falconry.engines.llama_launch import SPARE_THREADS, read_vocabulary
-from falconry.engines.llama_server import UNTOLD
+from falconry.engines.llama_server import UNTOLD, readable
 from falconry.errors import InvalidRequest
 from falconry.messages import Extras, Message, Token, Tool
 from falconry.protocols.logprobs import to_bytes
@@ -35,7 +35,8 @@ class Vocabulary:
 
     async def render(self, messages: Sequence[Message]) -> str:
         """The prompt that the chat template makes of messages."""
-        return str((await self._ask("/apply-template", {"messages": message_list(messages)}))["prompt"])
+        body = {"messages": message_list(readable(messages))}
+        return str((await self._ask("/apply-template", body))["prompt"])
 
     async def renders_tools(self) -> bool:
         """Whether the chat template shows the model which tools there are."""
