@@ -10,7 +10,7 @@ import pytest
 from falconry.chat.chat import Chat
 from falconry.engines.canned import REPLIES, CannedEngine
 from falconry.errors import EngineInterrupted, EngineUnavailable, InvalidRequest, ModelNotFound, StaleConversation
-from falconry.messages import Delta, Prompt, SamplingParams, Usage
+from falconry.messages import NO_EXTRAS, Delta, Extras, Prompt, SamplingParams, TokenPrompt, Usage
 from tests.chat.conftest import OpenChat, ended, until_text
 
 FAST = 5000.0
@@ -26,7 +26,9 @@ class Scripted(CannedEngine):
         self.prompts: list[Prompt] = []
         self.params: list[SamplingParams] = []
 
-    async def generate(self, prompt: Prompt, params: SamplingParams) -> AsyncGenerator[Delta, None]:
+    async def generate(
+        self, prompt: Prompt, params: SamplingParams, extras: Extras = NO_EXTRAS
+    ) -> AsyncGenerator[Delta, None]:
         self.prompts.append(prompt)
         self.params.append(params)
         for step in self.calls.pop(0):
@@ -43,7 +45,9 @@ class Silent(CannedEngine):
         self.asked = asyncio.Event()
         self.closed = asyncio.Event()
 
-    async def generate(self, prompt: Prompt, params: SamplingParams) -> AsyncGenerator[Delta, None]:
+    async def generate(
+        self, prompt: Prompt, params: SamplingParams, extras: Extras = NO_EXTRAS
+    ) -> AsyncGenerator[Delta, None]:
         self.asked.set()
         try:
             await asyncio.Event().wait()
@@ -145,7 +149,7 @@ async def test_after_a_crash_the_reply_goes_on_from_its_text_once(open_chat: Ope
         reply = await ended(chat, await chat.message(reply_id))
         assert (reply.content, reply.status) == ("Lions are strong animals.", "complete")
         continued = engine.prompts[1]
-        assert not isinstance(continued, str)
+        assert not isinstance(continued, str | TokenPrompt)
         assert (continued[-1].role, continued[-1].content) == ("assistant", "Lions are strong")
         assert engine.params[1].max_tokens == 97
 
@@ -334,9 +338,11 @@ async def test_an_endpoint_that_tells_its_window_only_by_refusing_is_asked_again
         async def context_length(self) -> int | None:
             return 400 if self.known else None
 
-        async def generate(self, prompt: Prompt, params: SamplingParams) -> AsyncGenerator[Delta, None]:
+        async def generate(
+            self, prompt: Prompt, params: SamplingParams, extras: Extras = NO_EXTRAS
+        ) -> AsyncGenerator[Delta, None]:
             self.known = self.known or (await self.count_tokens(prompt)).tokens > 400
-            async for delta in super().generate(prompt, params):
+            async for delta in super().generate(prompt, params, extras):
                 yield delta
 
     async with open_chat(Learning(rate=FAST, context_length=400)) as chat:

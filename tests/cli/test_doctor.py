@@ -70,6 +70,26 @@ async def test_a_healthy_database(make_settings: MakeSettings) -> None:
     assert doctor(make_settings()).database().text.startswith("SQLite, whole, schema 0")
 
 
+def test_without_users_it_is_for_this_machine_alone(make_settings: MakeSettings) -> None:
+    check = doctor(make_settings()).people()
+    assert (check.state, check.needed) == ("ok", False)
+    assert "no users; only this machine" in check.text
+    check = doctor(make_settings(host="0.0.0.0")).people()
+    assert (check.state, check.needed) == ("failed", True)
+    assert "falconry users add" in check.advice
+
+
+async def test_users_are_counted_and_who_can_reach_them_is_said(make_settings: MakeSettings) -> None:
+    async with open_services(make_settings()) as services:
+        await services.people.add_user("ada", "correct horse")
+        await services.people.add_user("bob", "correct horse")
+    check = doctor(make_settings()).people()
+    assert check.text == "2 users, 1 of them admins; everybody logs in, and only from this machine (127.0.0.1)"
+    check = doctor(make_settings(host="0.0.0.0")).people()
+    assert (check.state, "other machines can reach 0.0.0.0" in check.text) == ("ok", True)
+    assert "HTTPS" in check.advice
+
+
 def test_a_damaged_database_is_named_and_left_alone(make_settings: MakeSettings) -> None:
     settings = make_settings()
     settings.data_dir.mkdir()
@@ -78,6 +98,7 @@ def test_a_damaged_database_is_named_and_left_alone(make_settings: MakeSettings)
     check = doctor(settings).database()
     assert (check.state, check.needed) == ("failed", True)
     assert "damaged" in check.text
+    assert doctor(settings).people().state == "warning"
     assert file.read_bytes() == b"no database" * 1000
 
 
