@@ -104,6 +104,12 @@ async def test_raw_prompts_go_to_completions_with_a_limit() -> None:
     assert 90 <= body["max_tokens"] < 100
 
 
+async def test_nothing_is_counted_where_the_limit_is_known() -> None:
+    async with opened(Script(owned_by="vllm")) as (engine, server):
+        await deltas_of(engine, "Hi", SamplingParams(max_tokens=5))
+    assert [request.path for request in server.requests] == ["/v1/models", "/v1/completions"]
+
+
 async def test_asks_for_the_endpoints_model_and_for_the_list_only_once() -> None:
     async with opened(Script(), model="merlin") as (engine, server):
         await deltas_of(engine, HI)

@@ -198,8 +198,8 @@ class OpenAIEngine(RemoteEngine):
             body |= more.shape_fields(params.grammar, server.flavour, raw=raw)
         if isinstance(prompt, str | TokenPrompt):
             body["prompt"] = more.prompt_field(prompt)
-            # /completions makes 16 tokens where nothing is said.
-            body.setdefault("max_tokens", await self._room(prompt))
+            if params.max_tokens is None:  # /completions makes 16 tokens where nothing is said
+                body["max_tokens"] = await self._room(prompt)
         elif server.flavour == "vllm":
             body |= more.vllm_prompt(prompt)
         else:
