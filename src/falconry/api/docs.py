@@ -29,6 +29,25 @@ log.
 """
 
 
+_QUESTION = "Which animals live on the savanna?"
+_ASKED = [{"role": "user", "content": _QUESTION}]
+EXAMPLES: dict[str, Json] = {
+    "/v1/chat/completions": {"model": "eyas", "messages": _ASKED},
+    "/v1/completions": {"model": "eyas", "prompt": "A falcon is", "max_tokens": 20},
+    "/v1/embeddings": {"model": "eyas", "input": "A falcon is a bird."},
+    "/v1/responses": {"model": "eyas", "input": _QUESTION},
+    "/v1/messages": {"model": "eyas", "max_tokens": 256, "messages": _ASKED},
+    "/v1/messages/count_tokens": {"model": "eyas", "messages": _ASKED},
+    "/": {"inputs": "A falcon is", "parameters": {"max_new_tokens": 20}},
+    "/generate": {"inputs": "A falcon is", "parameters": {"max_new_tokens": 20}},
+    "/generate_stream": {"inputs": "A falcon is", "parameters": {"max_new_tokens": 20}},
+    "/tokenize": {"inputs": "A falcon is"},
+    "/chat_tokenize": {"messages": _ASKED},
+    "/api/complete": {"prompt": "A falcon is"},
+    "/api/conversations/{conversation_id}/replies": {"content": _QUESTION},
+}
+
+
 def docs_router() -> APIRouter:
     """The route /openapi.json."""
     router = APIRouter(tags=["operation"])
@@ -66,6 +85,9 @@ def describe(app: FastAPI) -> Json:
         elif method.lower() in operations:
             _complete(operations[method.lower()], endpoint, dialect_of(method, path))
             operations[method.lower()]["operationId"] = _operation_id(method, path)
+            body = operations[method.lower()].get("requestBody", {}).get("content", {}).get("application/json")
+            if body is not None and path in EXAMPLES:
+                body["example"] = EXAMPLES[path]
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):  # of answers that no route of ours gives
@@ -105,7 +127,8 @@ def _complete(operation: Json, endpoint: Any, dialect: Dialect) -> None:
 
 def _is_open(response: Json) -> bool:
     """Whether it says nothing but that it is JSON, which is what FastAPI says of every answer."""
-    return response.get("content", {"application/json": {"schema": {}}}) == {"application/json": {"schema": {}}}
+    nothing = {"application/json": {"schema": {}}}
+    return bool(response.get("content", nothing) == nothing)
 
 
 def _gives_response(endpoint: Any) -> bool:

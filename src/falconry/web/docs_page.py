@@ -17,6 +17,8 @@ from falconry.web.plain import Texts, brand, other_language, plain_page, texts_f
 
 Json = dict[str, Any]
 METHODS = ("get", "post", "put", "patch", "delete")
+# The doors for programs of others come first; what is not named comes after, in the application's order.
+TITLES = {"openai": "OpenAI", "anthropic": "Anthropic", "text-generation-inference": "text-generation-inference"}
 DEEPEST = 4  # objects within objects that an example shows
 
 
@@ -42,11 +44,11 @@ def render(document: Json, base: str, t: Texts, language_link: str) -> str:
         for method, operation in item.items()
         if method in METHODS
     ]
-    order = list(dict.fromkeys(tag for tag, *_ in operations))
+    order = list(dict.fromkeys([*TITLES, *(tag for tag, *_ in operations)]))
     operations.sort(key=lambda one: order.index(one[0]))
     links, parts = [], []
     for tag, group in groupby(operations, lambda one: one[0]):
-        title = escape(tag[:1].upper() + tag[1:])
+        title = escape(TITLES.get(tag) or tag[:1].upper() + tag[1:])
         links.append(f"<h2>{title}</h2>")
         parts.append(f"<h2>{title}</h2>")
         for _, method, path, operation in group:
@@ -87,18 +89,22 @@ class _Route:
                 for name, schema in body.get("properties", {}).items()
             ]
             if rows:
+                rows.sort(key=lambda row: row[2] != "required")
                 parts.append(self._table(self._t("body"), rows))
-        parts.append(f"<details><summary>curl</summary><pre>{escape(self._curl(method, path, body))}</pre></details>")
+        curl = escape(self._curl(method, path, body, operation))
+        parts.append(f"<details><summary>curl</summary><pre>{curl}</pre></details>")
         return f'<section class="route" id="{_anchor(method, path)}">{"".join(parts)}</section>'
 
     def _table(self, title: str, rows: list[tuple[str, str, str, str]]) -> str:
-        lines = "".join(
-            f"<tr><td><code>{escape(name)}</code></td><td>{escape(kind)}</td><td>{escape(default)}</td>"
-            f"<td>{_inline(text)}</td></tr>"
+        cells = [
+            (f"<code>{escape(name)}</code>", escape(kind), escape(default), _inline(text))
             for name, kind, default, text in rows
-        )
-        heads = "".join(f"<th>{self._t(key)}</th>" for key in ("field", "type", "default", "meaning"))
-        table = f"<table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>"
+        ]
+        heads = [self._t("field"), self._t("type"), self._t("default"), self._t("meaning")]
+        kept = [index for index in range(4) if any(row[index] for row in cells)]
+        lines = "".join("<tr>" + "".join(f"<td>{row[index]}</td>" for index in kept) + "</tr>" for row in cells)
+        head = "".join(f"<th>{heads[index]}</th>" for index in kept)
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
         return f'<h4>{title}</h4><div class="scroll">{table}</div>'
 
     def _parameter(self, parameter: Json) -> tuple[str, str, str, str]:
@@ -122,7 +128,7 @@ class _Route:
         return schema
 
     def _words(self, schema: Json) -> str:
-        """A type in words: `integer 1…16`, `array of string`, `string or null`."""
+        """A type in words: `integer (1…16)`, `array of string (…4 items)`, `string or null`."""
         if "$ref" in schema:
             return self._words(self._resolve(schema)) if "enum" in self._resolve(schema) else _last(schema["$ref"])
         if options := schema.get("anyOf") or schema.get("oneOf"):
@@ -133,18 +139,19 @@ class _Route:
             return json.dumps(schema["const"], ensure_ascii=False)
         kind = str(schema.get("type", "anything"))
         if kind == "array":
-            return f"array of {self._words(schema.get('items', {}))}{_range(schema, 'Items')}"
-        return kind + (_range(schema, "Length") if kind == "string" else _range(schema, "imum"))
+            return f"array of {self._words(schema.get('items', {}))}{_range(schema, 'Items', ' items')}"
+        return kind + (_range(schema, "Length", " characters") if kind == "string" else _range(schema, "imum"))
 
-    def _curl(self, method: str, path: str, body: Json | None) -> str:
+    def _curl(self, method: str, path: str, body: Json | None, operation: Json) -> str:
         lines = [f"curl {self._base}{path}"]
         if method not in ("get", "post") or (method == "post" and body is None):
             lines[0] = f"curl -X {method.upper()} {self._base}{path}"
         lines.append("-H 'Authorization: Bearer fk-…'")
         if body is not None:
             lines.append("-H 'Content-Type: application/json'")
-            example = json.dumps(self._example(body, DEEPEST), ensure_ascii=False)
-            lines.append(f"-d '{example}'")
+            given = operation["requestBody"]["content"]["application/json"].get("example")
+            example = given if given is not None else self._example(body, DEEPEST)
+            lines.append(f"-d '{json.dumps(example, ensure_ascii=False)}'")
         return " \\\n  ".join(lines)
 
     def _example(self, schema: Json, depth: int) -> Any:
@@ -189,11 +196,11 @@ def _default(schema: Json, required: bool) -> str:
     return "" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def _range(schema: Json, what: str) -> str:
+def _range(schema: Json, what: str, unit: str = "") -> str:
     low, high = schema.get(f"min{what}"), schema.get(f"max{what}")
     if low is None and high is None:
         return ""
-    return f" {'' if low is None else low}…{'' if high is None else high}"
+    return f" ({'' if low is None else low}…{'' if high is None else high}{unit})"
 
 
 def _prose(text: str) -> str:

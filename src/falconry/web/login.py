@@ -27,13 +27,17 @@ def login_router(services: Services) -> APIRouter:
     router = APIRouter(include_in_schema=False)
     people = services.people
 
+    async def here(request: Request) -> Person | None:
+        """Who has a session already; the gate does not ask on public routes."""
+        return await people.person_of_session(request.cookies.get(SESSION_COOKIE, ""))
+
     @router.get(LOGIN_PATH)
     @public
     async def form(request: Request) -> Response:
         target = local_path(request.query_params.get("next"))
         if not await people.any_users():
             return _unneeded(request)
-        if _person(request) is not None:
+        if await here(request) is not None:
             return RedirectResponse(target, 303, {"Cache-Control": "no-store"})
         return _form(request, target)
 
@@ -65,8 +69,7 @@ def login_router(services: Services) -> APIRouter:
     @router.post("/logout")
     @public
     async def logout(request: Request) -> Response:
-        person = _person(request)
-        if person is not None and person.id:
+        if (person := await here(request)) is not None:
             await people.close_session(person.id, person.credential)
         answer = RedirectResponse(LOGIN_PATH, 303, {"Cache-Control": "no-store"})
         answer.delete_cookie(SESSION_COOKIE, httponly=True, samesite="lax", secure=by_https(request))
@@ -89,11 +92,6 @@ def local_path(target: str | None) -> str:
 def by_https(request: Request) -> bool:
     """Whether the browser came by https, perhaps through a proxy, which we cannot see, but it says so in Origin."""
     return request.url.scheme == "https" or request.headers.get("origin", "").lower().startswith("https://")
-
-
-def _person(request: Request) -> Person | None:
-    person = request.scope["state"].get("person")
-    return person if isinstance(person, Person) else None
 
 
 async def _fields(request: Request) -> dict[str, str]:

@@ -1,13 +1,12 @@
 // How Falconry is doing, every second, and who may come in.
 import { get } from "./api.js";
 import { el, t } from "./dom.js";
-import { section, table } from "./forms.js";
+import { NOTHING, section, table } from "./forms.js";
 import { Plot } from "./plot.js";
 import { Users } from "./users.js";
 
-const DASH = "–";
-const seconds = (value) => (value === null ? DASH : value < 1 ? t("milliseconds", { count: Math.round(value * 1000) }) : t("seconds", { count: value.toFixed(1) }));
-const bytes = (value) => (value === null ? DASH : value < 1e9 ? `${Math.round(value / 2 ** 20)} MiB` : `${(value / 2 ** 30).toFixed(1)} GiB`);
+const seconds = (value) => (value === null ? NOTHING : value < 1 ? t("milliseconds", { count: Math.round(value * 1000) }) : t("seconds", { count: value.toFixed(1) }));
+const bytes = (value) => (value === null ? NOTHING : value < 1e9 ? `${Math.round(value / 2 ** 20)} MiB` : `${(value / 2 ** 30).toFixed(1)} GiB`);
 
 function span(value) {
   const [days, hours, minutes] = [Math.floor(value / 86400), Math.floor(value / 3600) % 24, Math.floor(value / 60) % 60];
@@ -18,7 +17,7 @@ function span(value) {
 /** A figure with its name and a line below. */
 class Tile {
   constructor(name) {
-    this.value = el("b", { className: "f-figure" }, DASH);
+    this.value = el("b", { className: "f-figure" }, NOTHING);
     this.more = el("small", { className: "f-muted f-figure" });
     this.element = el("div", { className: "f-tile" }, el("span", { className: "f-muted" }, name), this.value, this.more);
   }
@@ -66,7 +65,7 @@ class Dashboard {
     ], history.step);
     const columns = [t("model"), t("model_engine"), t("model_state"), t("figure_speed"), t("figure_first_token")];
     const rows = figures.models.map((model) => [
-      el("b", {}, model.title), model.engine, this.word(model), model.tokens_per_second.toLocaleString(), seconds(model.first_token.median)]);
+      el("b", {}, model.title), model.engine, this.word(model), model.tokens_per_second ? model.tokens_per_second.toLocaleString() : NOTHING, seconds(model.first_token.median)]);
     const drawn = JSON.stringify(figures.models);
     if (drawn !== this.drawn) this.models.replaceChildren(table(columns, rows, t("models")));
     this.drawn = drawn;

@@ -58,9 +58,9 @@ export const mark = () => el("img", { src: `${base}/falcon.svg`, className: "f-m
  */
 export function dialog(title, ...children) {
   const label = el("h2", { id: "dialog-title" }, title);
-  const made = el("dialog", { className: "f-dialog", aria: { labelledby: label.id }, onclose: () => made.remove() });
+  const made = el("dialog", { className: "f-dialog f-small", aria: { labelledby: label.id }, onclose: () => made.remove() });
   made.append(el("header", {}, label, button(t("close"), "close", () => made.close())), el("div", { className: "f-dialog-body" }, ...children));
-  made.onclick = (event) => event.target === made && made.close();
+  made.addEventListener("click", (event) => event.target === made && made.close()); // onclick would forbid what gives false
   document.body.append(made);
   made.showModal();
   return made;

@@ -21,8 +21,8 @@ export function choice(label, options, more = {}) {
 }
 
 /** A form whose button is off while `submit` works, and whose failures are told beside the button. */
-export function form(parts, label, submit) {
-  const press = el("button", { type: "submit", className: "f-press" }, label);
+export function form(parts, label, submit, { danger = false } = {}) {
+  const press = el("button", { type: "submit", className: danger ? "f-press f-danger" : "f-press" }, label);
   const wrong = el("p", { className: "f-wrong", role: "alert", hidden: true });
   const made = el("form", { className: "f-form", noValidate: false }, ...parts, press, wrong);
   made.onsubmit = async (event) => {
@@ -40,10 +40,14 @@ export function form(parts, label, submit) {
   return made;
 }
 
+/** What stands where there is nothing to tell; on a narrow screen such a line is left out. */
+export const NOTHING = "–";
+
 /** A table; on a narrow screen each row is a card whose lines bear the columns' names. */
 export function table(columns, rows, label) {
   const head = el("tr", {}, ...columns.map((column) => el("th", { scope: "col" }, column)));
-  const lines = rows.map((cells) => el("tr", {}, ...cells.map((cell, index) => el("td", { dataset: { label: columns[index] } }, cell))));
+  const cellOf = (cell, index) => el("td", { dataset: { label: columns[index], ...(cell === NOTHING ? { empty: "" } : {}) } }, cell);
+  const lines = rows.map((cells) => el("tr", {}, ...cells.map(cellOf)));
   return el("table", { className: "f-table", aria: { label } }, el("thead", {}, head), el("tbody", {}, ...lines));
 }
 

@@ -49,7 +49,7 @@ export class Users {
     reset.setAttribute("aria-label", `${t("password_reset")}: ${user.name}`);
     remove.setAttribute("aria-label", `${t("user_remove")}: ${user.name}`);
     const name = el("b", {}, user.id === this.me.id ? t("user_you", { name: user.name }) : user.name);
-    return [name, role, day(user.created_at), el("span", { className: "f-actions" }, reset, remove)];
+    return [name, role, day(user.created_at), el("span", { className: "f-acts" }, reset, remove)];
   }
 
   /** What the new user needs to know, for the admin to pass on. After the first one everybody has to log in. */
@@ -80,6 +80,6 @@ export class Users {
       notice(t("user_removed", { name: user.name }));
       if (last) location.assign("/");
       else await this.refresh();
-    }));
+    }, { danger: true }));
   }
 }
