@@ -43,17 +43,20 @@ def conversations_router(services: Services) -> APIRouter:
     @router.get("/models")
     @user("conversations")
     async def models() -> Json:
+        """The models that can be chosen, in the order of the settings, and the sampling params that reach each."""
         return {"models": [{**asdict(model), "supports": sorted(model.supports)} for model in services.pool.models()]}
 
     @router.get("/conversations")
     @user("conversations")
     async def conversations(asker: Asker, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> Json:
+        """The newest conversations first. `running` is the id of a reply in flight."""
         chat = mine(asker)
         return {"conversations": [_listed(chat, c) for c in await chat.conversations(limit)]}
 
     @router.post("/conversations", status_code=201)
     @user("conversations")
     async def create(asker: Asker, body: NewConversation | None = None) -> Json:
+        """Begin a conversation. Without a title it takes the beginning of its first message."""
         return conversation_json(await mine(asker).create_conversation(body.title if body else ""))
 
     @router.get("/conversations/{conversation_id}")
@@ -61,6 +64,7 @@ def conversations_router(services: Services) -> APIRouter:
     async def conversation(
         asker: Asker, conversation_id: Id, before: Id | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 200
     ) -> Json:
+        """A conversation with the newest `limit` messages of the branch on show, or of those older than `before`."""
         chat = mine(asker)
         found = await chat.conversation(conversation_id)
         messages = await chat.messages(conversation_id, before=before, limit=limit)
@@ -69,11 +73,13 @@ def conversations_router(services: Services) -> APIRouter:
     @router.delete("/conversations/{conversation_id}", status_code=204)
     @user("conversations")
     async def delete(asker: Asker, conversation_id: Id) -> None:
+        """Delete a conversation with all its messages; a running reply is stopped."""
         await mine(asker).delete_conversation(conversation_id)
 
     @router.post("/conversations/{conversation_id}/replies", status_code=201)
     @user("conversations", counted=True)
     async def ask(asker: Asker, conversation_id: Id, body: NewTurn) -> Json:
+        """Store a message and have it answered. The reply is the server's: it goes on whoever leaves."""
         message, reply = await mine(asker).ask(
             conversation_id,
             body.content,
@@ -87,6 +93,7 @@ def conversations_router(services: Services) -> APIRouter:
     @router.post("/conversations/{conversation_id}/context")
     @user("conversations")
     async def context(asker: Asker, conversation_id: Id, body: ContextQuestion) -> Json:
+        """How many tokens the next turn would send with this draft, of how many, and what would be left out."""
         use = await mine(asker).context(
             conversation_id,
             draft=body.draft,
@@ -109,6 +116,7 @@ def replies_router(services: Services) -> APIRouter:
     @router.get("/{reply_id}")
     @user("conversations")
     async def reply(asker: Asker, reply_id: Id) -> Json:
+        """One reply, or any message; a running reply with its text so far."""
         return message_json(await mine(asker).message(reply_id))
 
     @router.get("/{reply_id}/events")
@@ -129,11 +137,13 @@ def replies_router(services: Services) -> APIRouter:
     @router.post("/{reply_id}/stop")
     @user("conversations")
     async def stop(asker: Asker, reply_id: Id) -> Json:
+        """Stop a reply; its text so far is kept. One that has ended stays as it is."""
         return message_json(await mine(asker).stop(reply_id))
 
     @router.post("/{reply_id}/regenerate", status_code=201)
     @user("conversations", counted=True)
     async def regenerate(asker: Asker, reply_id: Id, body: TurnOptions | None = None) -> Json:
+        """Answer the same question again; the earlier reply is kept as another version."""
         options = body or TurnOptions()
         answer = await mine(asker).regenerate(
             reply_id, model=options.model, params=options.params.to_sampling(), system=options.system
@@ -143,6 +153,7 @@ def replies_router(services: Services) -> APIRouter:
     @router.post("/{reply_id}/continue")
     @user("conversations", counted=True)
     async def resume(asker: Asker, reply_id: Id) -> Json:
+        """Go on with a reply that broke off or was stopped, from where it is."""
         return {"reply": message_json(await mine(asker).resume(reply_id))}
 
     @router.get("/{reply_id}/prompt")

@@ -51,16 +51,19 @@ def tgi_router(services: Services) -> APIRouter:
     @router.post("/generate")
     @user("inference")
     async def generate(request: Request, asker: Asker, body: GenerateRequest) -> Response:
+        """One reply, not in a list."""
         return await answer_whole(request, _whole(services, body, asker.id, in_list=False))
 
     @router.post("/generate_stream")
     @user("inference")
     async def generate_stream(request: Request, asker: Asker, body: GenerateRequest) -> Response:
+        """One reply, token by token; `generated_text` and `details` come with the last one."""
         return await _stream(services, request, body, asker.id)
 
     @router.get("/info")
     @user("inference")
     async def info() -> Response:
+        """The default model and its limits."""
         model = services.pool.resolve_foreign(None)
         async with services.pool.engine(model) as engine:
             context_length = await engine.context_length()
