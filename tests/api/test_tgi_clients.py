@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -12,8 +13,11 @@ from huggingface_hub import AsyncInferenceClient, InferenceClient
 from huggingface_hub.errors import IncompleteGenerationError, ValidationError
 
 from falconry.engines.canned import CannedEngine
+from falconry.engines.tgi import TGIEngine
+from falconry.errors import ContextWindowExceeded
+from falconry.messages import Delta, Extras, Message, SamplingParams
 from falconry.services import Services, open_services
-from falconry.settings import Settings
+from falconry.settings import Endpoint, Settings
 from tests.api.tgi import LESSON, with_engine
 from tests.conftest import serve
 
@@ -88,3 +92,26 @@ async def test_info_and_health(url: str) -> None:
     info = await asyncio.to_thread(ours.get_endpoint_info)
     assert (info["model_id"], info["max_total_tokens"]) == ("eyas", 2048)
     assert await asyncio.to_thread(ours.health_check)
+
+
+async def test_our_own_engine_for_such_servers(url: str) -> None:
+    engine = TGIEngine(Endpoint(name="it", url=url, kind="tgi"), 30)
+    try:
+        params = SamplingParams(max_tokens=40, temperature=0.0, stop=("Eyas",))
+        deltas: list[Delta] = []
+        async with aclosing(engine.generate(LESSON, params, Extras(top_logprobs=2))) as generation:
+            deltas = [delta async for delta in generation]
+        assert deltas[-1].stop_sequence == "Eyas"
+        assert "Eyas" not in "".join(delta.text for delta in deltas)
+        tokens = [token for delta in deltas for token in delta.tokens]
+        assert all(token.id >= 0 and len(token.top) == 2 for token in tokens)
+        assert deltas[-1].usage is not None
+        assert deltas[-1].usage.prompt_tokens == (await engine.count_tokens(LESSON)).tokens
+        assert await engine.context_length() == 2048
+        assert await engine.has_chat_template()
+        assert await engine.render([Message("user", "Hi")]) == "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
+        with pytest.raises(ContextWindowExceeded) as caught:
+            await anext(engine.generate("falcon " * 3000, params))
+        assert caught.value.limit == 2048
+    finally:
+        await engine.aclose()
