@@ -17,11 +17,11 @@ from falconry.messages import Delta, Extras, Message, SamplingParams, Usage
 from falconry.protocols.openai_answers import (
     ChatChunks,
     Head,
+    ShownTokens,
     chat_choice,
     chat_logprobs,
     finish_word,
     reply_body,
-    shown_tokens,
     usage_chunk,
 )
 from falconry.protocols.sse import DONE, encode_json
@@ -56,6 +56,7 @@ class ChatQuestion:
         """The stream, [DONE] included."""
         plan, head = await self._plan(), self._head()
         writers = [ChatChunks(head, index, null_usage=self._usage) for index in range(self._choices)]
+        shown = [ShownTokens() for _ in writers]
         called: set[int] = set()
         usages: list[Usage] = []
         before = b"".join(writer.role() for writer in writers)
@@ -65,21 +66,21 @@ class ChatQuestion:
                     called.add(index)
                 if delta.usage is not None:
                     usages.append(delta.usage)
-                chunks = self._chunks(writers[index], delta, called=index in called)
+                chunks = self._chunks(writers[index], shown[index], delta, called=index in called)
                 if before or chunks:
                     yield before + chunks
                     before = b""
         end = encode_json(usage_chunk(head, total_usage(usages))) if self._usage else b""
         yield end + DONE
 
-    def _chunks(self, writer: ChatChunks, delta: Delta, *, called: bool) -> bytes:
+    def _chunks(self, writer: ChatChunks, shown: ShownTokens, delta: Delta, *, called: bool) -> bytes:
         chunks = b""
         if delta.thinking:
             chunks += writer.thinking(delta.thinking)
         if self._top is None:
             if delta.text:
                 chunks += writer.text(delta.text)
-        elif (tokens := shown_tokens(delta.text, delta.tokens)) or delta.text:
+        elif (tokens := shown.take(delta.text, delta.tokens)) or delta.text:
             chunks += writer.tokens(delta.text, tokens, self._top)
         if delta.tool_calls:
             chunks += writer.calls(delta.tool_calls)
@@ -90,7 +91,7 @@ class ChatQuestion:
     def _choice(self, index: int, reply: Reply) -> dict[str, object]:
         logprobs = None
         if self._top is not None:
-            logprobs = chat_logprobs(shown_tokens(reply.text, reply.tokens), self._top)
+            logprobs = chat_logprobs(ShownTokens().take(reply.text, reply.tokens), self._top)
         return chat_choice(
             index,
             reply.text,

@@ -21,9 +21,9 @@ from falconry.errors import NotSupported
 from falconry.messages import Delta, Extras, FinishReason, Token, TokenPrompt, Usage
 from falconry.protocols.openai_answers import (
     Head,
+    ShownTokens,
     TextChunks,
     reply_body,
-    shown_tokens,
     text_choice,
     text_logprobs,
     usage_chunk,
@@ -77,7 +77,7 @@ class CompletionQuestion:
             for reply in tried[: self._kept]:
                 text, logprobs = echo + reply.text, None
                 if self._top is not None:
-                    tokens = reply.prompt_tokens + shown_tokens(reply.text, reply.tokens)
+                    tokens = reply.prompt_tokens + ShownTokens().take(reply.text, reply.tokens)
                     logprobs = text_logprobs(text, tokens, self._top)
                 choices.append(text_choice(len(choices), text, reply.finish_reason, logprobs))
         usages = [reply.usage for reply in replies]
@@ -178,6 +178,7 @@ class _Stream:
         self._top = top
         self._echo = echo
         self._offset = 0
+        self._shown = ShownTokens()
 
     def chunks(self, delta: Delta) -> bytes:
         chunks = b""
@@ -185,7 +186,7 @@ class _Stream:
             chunks += self._piece(self._echo, delta.prompt_tokens)
             self._echo = ""
         if delta.text or delta.tokens:
-            chunks += self._piece(delta.text, shown_tokens(delta.text, delta.tokens))
+            chunks += self._piece(delta.text, self._shown.take(delta.text, delta.tokens))
         if delta.finish_reason is not None:
             chunks += self._writer.finish(delta.finish_reason)
         return chunks

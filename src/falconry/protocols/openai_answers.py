@@ -169,18 +169,27 @@ def reply_body(head: Head, choices: Sequence[Mapping[str, object]], usage: Usage
     return head.envelope(kind) | {"choices": list(choices), "usage": usage_body(usage)}
 
 
-def shown_tokens(text: str, tokens: Sequence[Token]) -> tuple[Token, ...]:
-    """The tokens that spell a reply: without special ones, and without those of the stop sequence behind it."""
-    left = len(text.encode("utf-8", "replace"))
-    shown: list[Token] = []
-    for token in tokens:
-        if token.special or not token.raw:
-            continue
-        if left <= 0:
-            break
-        left -= len(token.raw)
-        shown.append(token)
-    return tuple(shown)
+class ShownTokens:
+    """Chooses the tokens that spell a reply: no special ones, and none that reaches into the stop sequence behind it.
+
+    Text may run ahead of its tokens: what may be a stop sequence is held back, also from within a token.
+    """
+
+    def __init__(self) -> None:
+        self._text = self._tokens = 0  # bytes so far
+
+    def take(self, text: str, tokens: Sequence[Token]) -> tuple[Token, ...]:
+        """Those of the next tokens that count, given the next piece of text."""
+        self._text += len(text.encode("utf-8", "replace"))
+        shown: list[Token] = []
+        for token in tokens:
+            if token.special:
+                continue
+            if self._tokens + len(token.raw) > self._text:
+                break
+            self._tokens += len(token.raw)
+            shown.append(token)
+        return tuple(shown)
 
 
 def chat_logprobs(tokens: Sequence[Token], top: int) -> dict[str, object]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from falconry.errors import FalconryError
 from falconry.messages import Usage
-from falconry.protocols.openai_answers import chat_logprobs, shown_tokens
+from falconry.protocols.openai_answers import ShownTokens, chat_logprobs
 from falconry.protocols.reply_parts import Part, ReplyParts, Step
 from falconry.protocols.sse import dump_json, encode
 
@@ -42,6 +42,7 @@ class ResponseWriter:
         self._echo = {"model": model, **echo}
         self._logprobs = logprobs
         self._number = 0
+        self._shown = ShownTokens()
         self._grow = ""
         self.reply = ReplyParts()
 
@@ -126,7 +127,9 @@ class ResponseWriter:
         """The hot path: all but the text and the number is written once for each item."""
         logprobs = ""
         if step.part.kind == "text":
-            shown = shown_tokens(step.text, step.tokens) if self._logprobs is not None else ()
+            shown = self._shown.take(step.text, step.tokens) if self._logprobs is not None else ()
+            if not step.text and not shown:
+                return b""
             logprobs = f',"logprobs":{dump_json(chat_logprobs(shown, self._logprobs or 0)["content"])}'
         number, self._number = self._number, self._number + 1
         return f'{self._grow}{json.dumps(step.text)}{logprobs},"sequence_number":{number}}}\n\n'.encode()
@@ -171,7 +174,7 @@ class ResponseWriter:
     def _content(self, part: Part) -> dict[str, object]:
         if part.kind == "thinking":
             return {"type": "reasoning_text", "text": part.text}
-        shown = shown_tokens(part.text, part.tokens) if self._logprobs is not None else ()
+        shown = ShownTokens().take(part.text, part.tokens) if self._logprobs is not None else ()
         logprobs = chat_logprobs(shown, self._logprobs or 0)["content"]
         return {"type": "output_text", "text": part.text, "annotations": [], "logprobs": logprobs}
 
