@@ -168,3 +168,16 @@ def test_logprobs_stand_with_the_text() -> None:
     told = events(Delta("a", tokens=(token,)), end, logprobs=2)
     assert [data["logprobs"] for name, data in told if name == "response.output_text.delta"] == [[entry]]
     assert told[-1][1]["response"]["output"][0]["content"][0]["logprobs"] == [entry]
+
+
+def test_tokens_that_come_after_their_text_are_not_lost() -> None:
+    late = (Token(1, "a", b"a", -0.5), Token(2, "b", b"b", -0.5), Token(0, "<end>", special=True))
+    end = Delta(tokens=late, finish_reason="stop", usage=Usage(1, 2))
+    told = events(Delta("ab"), end, logprobs=0)
+    deltas = [data for name, data in told if name == "response.output_text.delta"]
+    assert [(data["delta"], [entry["token"] for entry in data["logprobs"]]) for data in deltas] == [
+        ("ab", []),
+        ("", ["a", "b"]),
+    ]
+    only_end = Delta(tokens=late[2:], finish_reason="stop")
+    assert len([name for name, _ in events(Delta("ab"), only_end) if name == "response.output_text.delta"]) == 1

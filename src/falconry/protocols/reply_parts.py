@@ -58,7 +58,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What happens to a part. `text` and `tokens` are what "grow" adds."""
+    """What happens to a part. `text` and `tokens` are what "grow" adds; tokens may come later than their text."""
 
     kind: Literal["open", "grow", "close"]
     part: Part
@@ -93,7 +93,7 @@ class ReplyParts:
         self.stop_sequence = delta.stop_sequence or self.stop_sequence
         if delta.thinking:
             yield from self._grow("thinking", delta.thinking)
-        if delta.text:
+        if delta.text or (delta.tokens and self._open is not None and self._open.kind == "text"):
             yield from self._grow("text", delta.text, delta.tokens)
         for piece in delta.tool_calls:
             yield from self._grow_call(piece)
