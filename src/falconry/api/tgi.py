@@ -51,18 +51,21 @@ def tgi_router(services: Services) -> APIRouter:
     @router.post("/generate")
     @user("inference")
     async def generate(request: Request, asker: Asker, body: GenerateRequest) -> Response:
+        """One reply, whole."""
         """One reply, not in a list."""
         return await answer_whole(request, _whole(services, body, asker.id, in_list=False))
 
     @router.post("/generate_stream")
     @user("inference")
     async def generate_stream(request: Request, asker: Asker, body: GenerateRequest) -> Response:
+        """One reply as an event stream, a frame for each token; it ends without `[DONE]`."""
         """One reply, token by token; `generated_text` and `details` come with the last one."""
         return await _stream(services, request, body, asker.id)
 
     @router.get("/info")
     @user("inference")
     async def info() -> Response:
+        """The model, and what a request may ask of it."""
         """The default model and its limits."""
         model = services.pool.resolve_foreign(None)
         async with services.pool.engine(model) as engine:
