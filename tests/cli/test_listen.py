@@ -106,6 +106,10 @@ def test_the_next_free_port_where_nobody_chose_one() -> None:
         ([], {"host": "192.168.1.1"}, "", "", "the environment (FALCONRY_HOST)"),
         ([], {}, "FALCONRY_HOST=0.0.0.0", "", ".env (FALCONRY_HOST)"),
         ([], {}, "", "host = '0.0.0.0'", "falconry.toml (host)"),
+        (["--share"], {}, "", "", "the command line (--share)"),
+        ([], {"share": "true"}, "", "", "the environment (FALCONRY_SHARE)"),
+        ([], {}, "FALCONRY_SHARE=1", "", ".env (FALCONRY_SHARE)"),
+        ([], {}, "", "share = true", "falconry.toml (share)"),
     ],
 )
 def test_serve_refuses_from_every_source(
@@ -116,5 +120,5 @@ def test_serve_refuses_from_every_source(
     done = falconry("serve", "--no-browser", *arguments, **settings)
     assert done.returncode == 1
     assert named in done.stderr
-    assert "--host" in done.stderr
+    assert "falconry users add" in done.stderr
     assert done.stdout == ""

@@ -135,7 +135,7 @@ class Doctor:
             found = count_users(self._settings.url)
         except StorageError as error:  # what is wrong with the database has a line of its own
             return Check(name, "warning", self._terminal.error(error.as_dict()))
-        local = reaches_only_here(host)
+        local = reaches_only_here(host) and not self._settings.share
         if not found.all:
             if local:
                 return Check(name, "ok", self._say("people_none", host=host))

@@ -85,7 +85,7 @@ def problem(terminal: Terminal, name: str, /, **details: str | int | float) -> F
 def origin(name: str, terminal: Terminal, given: Mapping[str, object] | None = None) -> str:
     """Where a setting's value came from, as a person would look for it: strongest source first."""
     if given and name in given:
-        return terminal.text("origin_flag", name=_FLAGS[name][0] if name in _FLAGS else name)
+        return terminal.text("origin_flag", name=_FLAGS[name][0] if name in _FLAGS else f"--{name}")
     for variable in variables(name):
         if _matching(os.environ, variable):
             return terminal.text("origin_environment", name=_matching(os.environ, variable)[0])

@@ -40,12 +40,15 @@ def chosen_address(
 ) -> tuple[socket.AddressFamily, str]:
     """The one address to bind. Whatever the name resolves to is checked and bound, so that no name can mean two things.
 
-    Raises InvalidRequest for everything that other machines could reach while nobody has to log in.
+    Raises InvalidRequest for everything that other machines could reach, through a tunnel as well, while nobody has to
+    log in.
     """
     try:
         addresses = _addresses(settings.host)
     except (OSError, UnicodeError) as error:
         raise problem(terminal, "unknown_host", host=settings.host, origin=origin("host", terminal, flags)) from error
+    if settings.share:
+        require_users(settings, terminal, "share_without_users", origin=origin("share", terminal, flags))
     if not all(_is_loopback(address) for _, address in addresses):
         require_users(settings, terminal, "not_loopback", host=settings.host, origin=origin("host", terminal, flags))
     return min(addresses, key=lambda entry: entry[0] != socket.AF_INET)

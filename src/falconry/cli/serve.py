@@ -26,7 +26,7 @@ def command(terminal: Terminal, /, no_browser: bool, share: bool, debug: bool, *
     configure_logging("debug" if debug else settings.log_level, settings.log_format)
     # Until uvicorn takes the signals over, SIGTERM ends us as Ctrl-C does: engines stop, and the status is 0.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    given = {name: value for name, value in flags.items() if value is not None}
+    given = {name: value for name, value in {**flags, **chosen}.items() if value is not None}
     listener = open_listener(settings, terminal, flags=dict(given))
     address = address_of(listener)
 
