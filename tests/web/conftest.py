@@ -150,6 +150,9 @@ async def open_page(site: Site, browser: Browser, context: BrowserContext) -> As
         )
         page.on("pageerror", lambda error: errors.append(str(error)))
         await page.goto(origin + path)
+        if path.startswith(("/account", "/admin")):
+            await page.locator(".f-sheet h1").wait_for()
+            return page
         if path.startswith("/complete"):
             await page.locator("#completion-output pre").wait_for()
         else:
