@@ -19,7 +19,9 @@ Range: TypeAlias = tuple[int, int]
 
 MAX_POSITIONS = 4096
 """Characters of a pattern when all counted repeats are written out."""
-MAX_STATES = 2048
+MAX_STATES = 4096
+MAX_RANGES = 500
+"""Of characters, that lead on from one state: 2000 of them took 0.2 s for each token."""
 MAX_WORK = 200_000
 """Steps of making it deterministic; some 0.15 s."""
 _LAST = 0x10FFFF
@@ -60,8 +62,12 @@ class Repeat:
 Node: TypeAlias = Chars | Seq | Alt | Repeat
 
 
-def grammar_of(node: Node) -> str | None:
-    """A grammar for exactly this language; None where the language has no text. Raises TooComplex."""
+def grammar_of(node: Node, *, widest: int = MAX_STATES) -> str | None:
+    """A grammar for exactly this language; None where the language has no text.
+
+    Raises:
+        TooComplex: also where after some text more than `widest` ways to read on are open in the expression itself.
+    """
     if _positions(node) > MAX_POSITIONS:
         raise TooComplex(f"it has more than {MAX_POSITIONS} characters when all its counts are written out")
     ranges = list(dict.fromkeys(_sets(node)))
@@ -69,7 +75,7 @@ def grammar_of(node: Node) -> str | None:
     nfa = _Nfa(dict(zip(ranges, _masks(ranges, classes), strict=True)))
     start, final = nfa.state(), nfa.state()
     nfa.add(node, start, final)
-    moves, accepting = _determinize(nfa, start, final)
+    moves, accepting = _determinize(nfa, start, final, widest)
     alive = _alive(moves, accepting)
     if 0 not in alive:
         return None
@@ -193,7 +199,7 @@ Moves: TypeAlias = list[dict[int, int]]
 """For each state: where it goes, and the classes with which it goes there, as bits."""
 
 
-def _determinize(nfa: _Nfa, start: int, final: int) -> tuple[Moves, set[int]]:
+def _determinize(nfa: _Nfa, start: int, final: int, widest: int) -> tuple[Moves, set[int]]:
     work = 0
     closures: dict[int, frozenset[int]] = {}
 
@@ -219,7 +225,7 @@ def _determinize(nfa: _Nfa, start: int, final: int) -> tuple[Moves, set[int]]:
     moves: Moves = []
     for states in order:  # it grows meanwhile
         work += len(states)
-        if work > MAX_WORK or len(order) > MAX_STATES:
+        if work > MAX_WORK or len(order) > MAX_STATES or len(states) > widest:
             raise TooComplex("it can be read in too many ways")
         ways: dict[int, int] = {}
         for mask, targets in _split(step for s in states if (step := nfa.steps[s]) is not None):
@@ -277,6 +283,7 @@ def _write(moves: Moves, accepting: set[int], alive: set[int], classes: list[lis
     texts: dict[int, str] = {}
     for state in sorted(alive):
         ways = [] if state not in accepting else ['""']
+        _check_ranges(moves[state].values(), classes)
         for target, mask in moves[state].items():
             if target in alive:
                 if mask not in texts:
@@ -287,6 +294,12 @@ def _write(moves: Moves, accepting: set[int], alive: set[int], classes: list[lis
         if state == 0 or ways != ['""']:
             lines.append(f"{_rule(state)} ::= {' | '.join(ways)}")
     return "\n".join(lines) + "\n"
+
+
+def _check_ranges(masks: Iterable[int], classes: list[list[Range]]) -> None:
+    found = sum(len(parts) for mask in masks for number, parts in enumerate(classes) if mask >> number & 1)
+    if found > MAX_RANGES:
+        raise TooComplex(f"more than {MAX_RANGES} ranges of characters can follow at one place")
 
 
 def _rule(state: int) -> str:

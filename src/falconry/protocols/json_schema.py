@@ -20,6 +20,7 @@ from falconry.protocols.schema_cost import check_cost
 from falconry.protocols.schema_errors import MAX_BYTES, MAX_DEPTH, MAX_NODES, fault, too_large
 from falconry.protocols.schema_refs import REFUSED, RawSchema, resolve, sources
 from falconry.protocols.schema_values import array, count, integer, number, string, values
+from falconry.protocols.word_list import pattern_of
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -103,7 +104,9 @@ class _Writer:
             if keyword in REFUSED and not (keyword == "uniqueItems" and merged[keyword] is False):
                 raise fault(place, f"{keyword} cannot be kept while a reply is written; leave it out")
         if (listed := values(merged, place, _TYPES)) is not None:
-            return {"enum": listed}
+            return (
+                {"enum": listed} if (pattern := pattern_of(listed)) is None else {"type": "string", "pattern": pattern}
+            )
         alternatives = self._alternatives(merged, place)
         if alternatives is not None:
             return self._any_of(alternatives, place, depth)
@@ -182,7 +185,7 @@ class _Writer:
         required = self._required(raw, properties, place)
         more = raw.get("additionalProperties", raw.get("unevaluatedProperties", not properties))
         if "propertyNames" in raw:
-            properties, more = self._named(raw, properties, more, place, depth), False
+            properties, more = self._named(raw, properties, more, place), False
         written = {
             name: self._write(schema, f"{place}/properties/{_escape(name)}", depth + 1)
             for name, schema in properties.items()
@@ -213,19 +216,16 @@ class _Writer:
                 raise fault(f"{place}/required", f"{name[:80]!r} is no property; add it to properties")
         return list(dict.fromkeys(required))
 
-    def _named(
-        self, raw: RawSchema, properties: Mapping[str, object], more: object, place: str, depth: int
-    ) -> dict[str, object]:
+    def _named(self, raw: RawSchema, properties: Mapping[str, object], more: object, place: str) -> dict[str, object]:
         """The properties of an object whose names are listed: a dict with an enum as its keys."""
         place = f"{place}/propertyNames"
-        names = self._write(raw["propertyNames"], place, depth + 1)
-        while reference := names.get("$ref"):
-            pointer = next(pointer for pointer, name in self._names.items() if reference == f"#/$defs/{name}")
-            depth += 1
-            names = self._write(resolve(self._root, pointer, place), place, depth + 1)
-        listed = names.get("enum")
-        if names in ({}, {"type": "string"}):
-            raise fault(place, "it says nothing; leave it out")
+        names: object = raw["propertyNames"]
+        for _ in range(MAX_DEPTH):
+            merged = sources(self._root, names, place) if isinstance(names, dict) else {}
+            if not isinstance(merged, str):
+                break
+            names = resolve(self._root, merged, place)
+        listed = values(merged, place, _TYPES) if not isinstance(merged, str) else None
         if listed is None:
             raise fault(place, "it can only list names (enum); leave it out")
         return {name: properties.get(name, more) for name in [*properties, *listed] if isinstance(name, str)}

@@ -13,12 +13,12 @@ from re import _parser  # type: ignore[attr-defined]  # the parse tree of re; th
 from typing import Any
 
 from falconry.errors import InvalidRequest
-from falconry.protocols.automaton import Alt, Chars, Node, Range, Repeat, Seq, TooComplex, grammar_of
+from falconry.protocols.automaton import MAX_STATES, Alt, Chars, Node, Range, Repeat, Seq, TooComplex, grammar_of
 
 MAX_PATTERN = 4096
 """Characters."""
-MAX_NESTING = 32
-"""Groups in groups. Python's parser recurses, three calls for each."""
+MAX_NESTING = 64
+"""Groups, branches and repeats in each other. Python's parser recurses, and llama.cpp's too."""
 
 NO_TEXT = "no text can match it"
 _EMPTY = Seq(())
@@ -59,16 +59,12 @@ def regex_to_gbnf(pattern: str) -> str:
     return grammar
 
 
-def write_grammar(tree: Node, name: str) -> str | None:
+def write_grammar(tree: Node, name: str, *, widest: int = MAX_STATES) -> str | None:
     """The grammar of a pattern that is called `name` in messages; None where no text can match it."""
     try:
-        return grammar_of(tree)
+        return grammar_of(tree, widest=widest)
     except TooComplex as error:
-        raise InvalidRequest(
-            f"{name} is too complex: {error}. Use smaller counts, fewer repeats inside repeats, or no limit (*, +).",
-            code="regex_too_complex",
-            problem=str(error),
-        ) from error
+        raise too_complex(name, error) from error
 
 
 def parse_pattern(pattern: str, name: str, *, anywhere: bool = False) -> Node:
@@ -104,6 +100,14 @@ def strip(node: Node, ranges: Sequence[Range]) -> Node:
     return type(node)(tuple(strip(inner, ranges) for inner in node.nodes))
 
 
+def too_complex(name: str, problem: object) -> InvalidRequest:
+    return InvalidRequest(
+        f"{name} is too complex: {problem}. Use smaller counts, fewer repeats inside repeats, or no limit (*, +).",
+        code="regex_too_complex",
+        problem=str(problem),
+    )
+
+
 def invalid(name: str, problem: str) -> InvalidRequest:
     return InvalidRequest(f"{name} cannot be used: {problem}.", code="invalid_regex", problem=problem)
 
@@ -125,7 +129,7 @@ class _Reader:
 
     def sequence(self, tree: Iterable[tuple[Any, Any]], depth: int, *, start: bool, end: bool) -> Node:
         if depth > MAX_NESTING:
-            raise invalid(self._name, f"groups are nested deeper than {MAX_NESTING}")
+            raise invalid(self._name, f"groups and repeats are nested deeper than {MAX_NESTING}")
         items = list(tree)
         # The anchors at the end look at what follows, and those at the beginning at what stands before.
         last = len(items)

@@ -14,6 +14,9 @@ from falconry.protocols.schema_refs import RawSchema
 MAX_COUNT = 1_000_000
 MAX_LEAST = 500
 """Characters or items that there must be. Each is a step of the grammar."""
+_MOST, _NO_LIMIT = 1900, 2010
+"""One reader of llama.cpp counts to 1999, takes more than 2000 for no limit, and fails in between. The other one takes
+6 s and 700 MB for an array of a million items, so that more items are never allowed."""
 MAX_VALUES = 1000
 """Values in one list."""
 _MAX_INTEGER = 10**15 - 1
@@ -50,6 +53,8 @@ def count(raw: RawSchema, keyword: str, place: str) -> int | None:
     value = raw[keyword]
     if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or value < 0:
         raise fault(f"{place}/{keyword}", "it is a whole number, 0 or more")
+    if keyword == "maxItems" or (keyword == "maxLength" and value < _NO_LIMIT):
+        return int(min(value, _MOST))
     limit = MAX_LEAST if keyword.startswith("min") else MAX_COUNT
     if value > limit:
         raise too_large(f"{place}/{keyword}", f"it is at most {limit}; choose less, or leave it out")
