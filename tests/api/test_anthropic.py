@@ -328,6 +328,15 @@ async def test_a_stream_that_breaks_raises_and_never_looks_finished(
     assert "message_stop" not in [name for name, _ in events]
 
 
+async def test_answers_and_errors_have_an_id_where_the_client_looks_for_it(services: Services) -> None:
+    async with server_of(services, {"scripted": ScriptedEngine(REPLY)}) as server, client_of(server) as client:
+        message = await client.messages.create(model="x", messages=HELLO, max_tokens=5)
+        assert message._request_id
+        with pytest.raises(anthropic.BadRequestError) as caught:
+            await client.messages.create(model="x", messages=[], max_tokens=5)
+        assert caught.value.request_id
+
+
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_leaving_stops_the_work(services: Services, streamed: bool) -> None:
     engine = ScriptedEngine((Delta("Good"), math.inf))

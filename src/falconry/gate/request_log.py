@@ -11,6 +11,7 @@ from time import monotonic
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from falconry import request_id
+from falconry.gate.dialects import dialect_of
 
 logger = logging.getLogger("falconry.requests")
 
@@ -27,14 +28,16 @@ class RequestLog:
             return
         given = [value for name, value in scope["headers"] if name == b"x-request-id"]
         token = request_id.begin(given[0].decode("latin-1") if len(given) == 1 else None)
-        header = (request_id.HEADER.lower().encode(), request_id.current().encode())
+        headers = [(request_id.HEADER.lower().encode(), request_id.current().encode())]
+        if dialect_of(scope["method"], scope["path"]) == "anthropic":  # its clients look for this name
+            headers.append((b"request-id", request_id.current().encode()))
         began, status = monotonic(), 0
 
         async def with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": [*message.get("headers", []), header]}
+                message = {**message, "headers": [*message.get("headers", []), *headers]}
             await send(message)
 
         try:

@@ -125,11 +125,12 @@ class ResponseWriter:
 
     def _delta(self, step: Step) -> bytes:
         """The hot path: all but the text and the number is written once for each item."""
-        logprobs = ""
-        if step.part.kind == "text":
-            shown = self._shown.take(step.text, step.tokens) if self._logprobs is not None else ()
-            if not step.text and not shown:
-                return b""
+        is_text = step.part.kind == "text"
+        shown = self._shown.take(step.text, step.tokens) if is_text and self._logprobs is not None else ()
+        if not (step.text or shown):
+            return b""
+        logprobs = ',"logprobs":[]' if is_text else ""
+        if shown:
             logprobs = f',"logprobs":{dump_json(chat_logprobs(shown, self._logprobs or 0)["content"])}'
         number, self._number = self._number, self._number + 1
         return f'{self._grow}{json.dumps(step.text)}{logprobs},"sequence_number":{number}}}\n\n'.encode()
