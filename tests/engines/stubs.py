@@ -9,11 +9,12 @@ from typing import Any
 from falconry.engines.canned import CannedEngine
 from falconry.errors import ContextWindowExceeded
 from falconry.messages import NO_EXTRAS, Delta, Extras, Message, Prompt, SamplingParams, Token, Usage
-from falconry.protocols import openai, tgi_answers
+from falconry.protocols import tgi_answers
+from falconry.protocols.openai_answers import Head, model_list, usage_chunk
 from falconry.protocols.sse import DONE, comment, encode_json
 from tests.engines.servers import Connection, Request
 
-HEAD = openai.Head("chatcmpl-1", "kestrel", 1_700_000_000)
+HEAD = Head("chatcmpl-1", "kestrel", 1_700_000_000)
 
 
 def token_frame(index: int, text: str, *, token_id: int = 0, special: bool = False) -> dict[str, object]:
@@ -29,6 +30,25 @@ def last_frame(
     return tgi_answers.last_frame(index, Token(0, text, logprob=0.0, special=special), outcome)
 
 
+def chat_chunk(
+    *, role: bool = False, text: str = "", thinking: str = "", finish: str | None = None
+) -> dict[str, object]:
+    """A chunk of a chat as most servers send it, the finish reason with the last text."""
+    delta = {"role": "assistant"} if role else {}
+    if text or role:
+        delta["content"] = text
+    if thinking:
+        delta["reasoning_content"] = thinking
+    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+    return HEAD.envelope("chat.completion.chunk") | {"choices": [choice]}
+
+
+def text_chunk(*, text: str = "", finish: str | None = None) -> dict[str, object]:
+    """A chunk of a completion."""
+    choice = {"index": 0, "text": text, "logprobs": None, "finish_reason": finish}
+    return HEAD.envelope("text_completion") | {"choices": [choice]}
+
+
 class OpenAIStub:
     """Answers as vLLM does: exact counts by /tokenize, continuation by `continue_final_message`, `stop_reason`."""
 
@@ -38,7 +58,7 @@ class OpenAIStub:
 
     async def __call__(self, request: Request, connection: Connection) -> None:
         if request.path == "/v1/models":
-            models: Any = openai.model_list(["kestrel"], HEAD.created, "vllm")
+            models: Any = model_list(["kestrel"], HEAD.created, "vllm")
             models["data"][0]["max_model_len"] = await self.engine.context_length()
             await connection.json(models)
         elif request.path == "/tokenize":
@@ -85,14 +105,14 @@ class OpenAIStub:
                         await connection.head()
                         await connection.send(comment())
                         if chat:
-                            await connection.send(encode_json(openai.chat_chunk(HEAD, role=True)))
+                            await connection.send(encode_json(chat_chunk(role=True)))
                     first = False
-                    chunk = openai.chat_chunk if chat else openai.text_chunk
-                    frame: Any = chunk(HEAD, text=delta.text, finish=delta.finish_reason)
+                    chunk = chat_chunk if chat else text_chunk
+                    frame: Any = chunk(text=delta.text, finish=delta.finish_reason)
                     frame["choices"][0] |= {"logprobs": _logprobs(delta), "stop_reason": delta.stop_sequence}
                     await connection.send(encode_json(frame))
                     if delta.usage is not None and body.get("stream_options"):
-                        await connection.send(encode_json(openai.usage_chunk(HEAD, delta.usage, chat=chat)))
+                        await connection.send(encode_json(usage_chunk(HEAD, delta.usage, chat=chat)))
             await connection.send(DONE)
         except ContextWindowExceeded as error:
             words = (

@@ -22,11 +22,11 @@ from falconry.errors import (
     InvalidRequest,
 )
 from falconry.messages import SamplingParams
-from falconry.protocols import openai
+from falconry.protocols.openai_answers import model_list
 from falconry.protocols.sse import DONE, comment, encode_json
 from falconry.settings import Endpoint
 from tests.engines.servers import Connection, Handler, Request, Server, serve
-from tests.engines.stubs import HEAD, last_frame, token_frame
+from tests.engines.stubs import last_frame, text_chunk, token_frame
 
 KEY = "sk-do-not-show-me"
 SILENCE = 0.5  # seconds
@@ -49,12 +49,12 @@ class Wire:
     kind: str
 
     def token(self, text: str) -> bytes:
-        frame = openai.text_chunk(HEAD, text=text) if self.kind == "openai" else token_frame(1, text)
+        frame = text_chunk(text=text) if self.kind == "openai" else token_frame(1, text)
         return encode_json(frame)
 
     def end(self, whole: str) -> bytes:
         if self.kind == "openai":
-            return encode_json(openai.text_chunk(HEAD, finish="stop")) + DONE
+            return encode_json(text_chunk(finish="stop")) + DONE
         return encode_json(last_frame(2, "", whole, "eos_token", input_length=3, special=True))
 
     def error(self, message: str, kind: str) -> bytes:
@@ -74,7 +74,7 @@ async def upstream(wire: Wire, handler: Handler) -> AsyncIterator[tuple[Engine, 
 
     async def answer(request: Request, connection: Connection) -> None:
         if request.path in ("/v1/models", "/info"):
-            await connection.json(openai.model_list(["kestrel"], 1))
+            await connection.json(model_list(["kestrel"], 1))
         else:
             await handler(request, connection)
 

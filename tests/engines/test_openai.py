@@ -17,11 +17,11 @@ from falconry.engines.base import ALL_SAMPLING
 from falconry.engines.openai import OpenAIEngine
 from falconry.errors import ContextWindowExceeded, EngineError, FalconryError, InvalidRequest
 from falconry.messages import Delta, Message, Prompt, SamplingParams, TokenCount, Usage
-from falconry.protocols import openai
+from falconry.protocols.openai_answers import usage_body, usage_chunk
 from falconry.protocols.sse import DONE, encode_json
 from falconry.settings import Endpoint
 from tests.engines.servers import Connection, Request, Server, serve
-from tests.engines.stubs import HEAD
+from tests.engines.stubs import HEAD, chat_chunk
 
 HI = [Message("user", "Hi")]
 USAGE = Usage(9, 1)
@@ -36,10 +36,10 @@ class Script:
         self.refusals: list[tuple[int, object]] = []
         self.routes: dict[str, object] = {}
         self.frames = frames or [
-            encode_json(openai.chat_chunk(HEAD, role=True)),
-            encode_json(openai.chat_chunk(HEAD, text="Lions")),
-            encode_json(openai.chat_chunk(HEAD, finish="stop")),
-            encode_json(openai.usage_chunk(HEAD, USAGE)),
+            encode_json(chat_chunk(role=True)),
+            encode_json(chat_chunk(text="Lions")),
+            encode_json(chat_chunk(finish="stop")),
+            encode_json(usage_chunk(HEAD, USAGE)),
             DONE,
         ]
 
@@ -247,10 +247,10 @@ async def test_a_chat_only_server_says_so() -> None:
 
 async def test_thinking_is_kept_apart() -> None:
     frames = [
-        encode_json(openai.chat_chunk(HEAD, role=True)),
-        encode_json(openai.chat_chunk(HEAD, thinking="Hm.")),
-        encode_json(openai.chat_chunk(HEAD, text="Lions")),
-        encode_json(openai.chat_chunk(HEAD, finish="stop")),
+        encode_json(chat_chunk(role=True)),
+        encode_json(chat_chunk(thinking="Hm.")),
+        encode_json(chat_chunk(text="Lions")),
+        encode_json(chat_chunk(finish="stop")),
         DONE,
     ]
     async with opened(Script(frames)) as (engine, _):
@@ -261,13 +261,13 @@ async def test_thinking_is_kept_apart() -> None:
 
 
 async def test_usage_may_come_with_the_finish_reason() -> None:
-    last = openai.chat_chunk(HEAD, text="Lions", finish="length") | {"usage": openai.usage_body(USAGE)}
+    last = chat_chunk(text="Lions", finish="length") | {"usage": usage_body(USAGE)}
     async with opened(Script([encode_json(last)])) as (engine, _):
         assert (await deltas_of(engine, HI))[-1] == Delta("", finish_reason="length", usage=USAGE)
 
 
 async def test_a_server_that_does_not_stream_is_understood() -> None:
-    whole = {"choices": [{"message": {"content": "Lions"}, "finish_reason": "stop"}], "usage": openai.usage_body(USAGE)}
+    whole = {"choices": [{"message": {"content": "Lions"}, "finish_reason": "stop"}], "usage": usage_body(USAGE)}
     script = Script()
     script.refusals = [(200, whole)]
     async with opened(script) as (engine, _):
@@ -277,7 +277,7 @@ async def test_a_server_that_does_not_stream_is_understood() -> None:
 
 @pytest.mark.parametrize(("reason", "code"), [("content_filter", "endpoint_filtered"), ("error", "engine_interrupted")])
 async def test_a_reply_that_is_not_whole_is_an_error(reason: str, code: str) -> None:
-    frame: Any = openai.chat_chunk(HEAD, text="Lions", finish="stop")
+    frame: Any = chat_chunk(text="Lions", finish="stop")
     frame["choices"][0]["finish_reason"] = reason
     seen = ""
     async with (
@@ -291,7 +291,7 @@ async def test_a_reply_that_is_not_whole_is_an_error(reason: str, code: str) -> 
 
 
 async def test_what_the_server_does_not_stop_at_we_do() -> None:
-    frames = [encode_json(openai.chat_chunk(HEAD, text=text)) for text in ("Lions", ".\nUs", "er: and", " more")]
+    frames = [encode_json(chat_chunk(text=text)) for text in ("Lions", ".\nUs", "er: and", " more")]
     async with opened(Script(frames)) as (engine, _):
         deltas = await deltas_of(engine, HI, SamplingParams(stop=("\nUser:",)))
     assert "".join(delta.text for delta in deltas) == "Lions."

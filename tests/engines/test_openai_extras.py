@@ -27,11 +27,10 @@ from falconry.messages import (
     Tool,
     ToolCallDelta,
 )
-from falconry.protocols import openai
 from falconry.protocols.grammar import portable_schema, regex_to_gbnf
 from falconry.protocols.sse import DONE, encode_json
 from falconry.settings import Endpoint
-from tests.engines.stubs import HEAD
+from tests.engines.stubs import text_chunk
 from tests.engines.test_openai import Script, llama_server, opened
 
 EYAS = Path(falconry.__file__).parent / "models" / "eyas" / "eyas.gguf"
@@ -58,7 +57,7 @@ def llama_cpp() -> Script:
 
 
 def chunk(**choice: Any) -> bytes:
-    body: Any = openai.text_chunk(HEAD)
+    body: Any = text_chunk()
     body["choices"][0] |= choice
     return encode_json(body)
 

@@ -14,7 +14,7 @@ from starlette.types import Scope, Send
 
 from falconry.errors import EngineOverloaded, FalconryError, TooManyRequests
 from falconry.i18n import Language, accepted_language, error_text
-from falconry.protocols import anthropic, openai, tgi_answers
+from falconry.protocols import anthropic, openai_answers, tgi_answers
 from falconry.protocols.sse import dump_json
 
 Dialect: TypeAlias = Literal["openai", "anthropic", "tgi", "falconry"]
@@ -70,7 +70,7 @@ def refusal(error: FalconryError, dialect: Dialect, language: Language) -> Refus
 def error_json(error: FalconryError, dialect: Dialect, language: Language) -> tuple[int, dict[str, object]]:
     """Status and body of an error. The foreign dialects are English, as their clients expect."""
     if dialect == "openai":
-        return error.status, openai.error_body(error)
+        return error.status, openai_answers.error_body(error)
     if dialect == "anthropic":
         return anthropic.error_status(error), anthropic.error_body(error)
     if dialect == "tgi":

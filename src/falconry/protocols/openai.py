@@ -1,7 +1,6 @@
-"""OpenAI's chat and completions protocol, with the extensions of the open servers.
+"""OpenAI's chat and completions protocol, with the extensions of the open servers: the asking side.
 
-The first half asks: request bodies out, chunks in. The second half answers, with what real clients depend on:
-`role` once, the same id throughout, one finish reason, usage in a chunk of its own at the very end.
+Request bodies out, chunks in. `falconry.protocols.openai_answers` answers.
 https://platform.openai.com/docs/api-reference/chat
 """
 
@@ -11,7 +10,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from falconry.errors import FalconryError
 from falconry.messages import Extras, FinishReason, Grammar, Message, SamplingParams, Token, ToolCallDelta, Usage
 from falconry.protocols.logprobs import read_tokens
 
@@ -219,73 +217,3 @@ def _string(value: object) -> str:
 
 def _count(value: object) -> int:
     return value if isinstance(value, int) else 0
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What all chunks of one reply have in common. `created` is in seconds since 1970."""
-
-    id: str
-    model: str
-    created: int
-
-
-def chat_chunk(
-    head: Head, *, role: bool = False, text: str = "", thinking: str = "", finish: FinishReason | None = None
-) -> dict[str, object]:
-    """A chunk of a chat reply; `role` only in the first."""
-    delta: dict[str, str] = {"role": "assistant"} if role else {}
-    if text or role:
-        delta["content"] = text
-    if thinking:
-        delta["reasoning_content"] = thinking
-    return _chunk(head, "chat.completion.chunk", {"delta": delta}, finish)
-
-
-def text_chunk(head: Head, *, text: str = "", finish: FinishReason | None = None) -> dict[str, object]:
-    """A chunk of a completion."""
-    return _chunk(head, "text_completion", {"text": text}, finish)
-
-
-def usage_chunk(head: Head, usage: Usage, *, chat: bool = True) -> dict[str, object]:
-    """The very last chunk, for those who asked for it by `stream_options.include_usage`."""
-    kind = "chat.completion.chunk" if chat else "text_completion"
-    return _envelope(head, kind) | {"choices": [], "usage": usage_body(usage)}
-
-
-def usage_body(usage: Usage) -> dict[str, object]:
-    return {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
-    }
-
-
-def model_list(names: Sequence[str], created: int, owner: str = "falconry") -> dict[str, object]:
-    data = [{"id": name, "object": "model", "created": created, "owned_by": owner} for name in names]
-    return {"object": "list", "data": data}
-
-
-def error_body(error: FalconryError) -> dict[str, object]:
-    """OpenAI's error object, for a body or a frame. The official clients show no text without the object.
-
-    `error_type` beside it is for TGI's own client, which chooses its exception by that.
-    """
-    kind = _ERROR_TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "server_error")
-    param = error.details.get("field")
-    code = "invalid_api_key" if error.status == 401 else error.code
-    body = {"message": error.message, "type": kind, "param": param if isinstance(param, str) else None, "code": code}
-    return {"error": body, "error_type": "validation" if error.status < 500 else "generation"}
-
-
-_ERROR_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
-
-
-def _chunk(head: Head, kind: str, content: dict[str, object], finish: FinishReason | None) -> dict[str, object]:
-    choice = {"index": 0, **content, "logprobs": None, "finish_reason": finish}
-    return _envelope(head, kind) | {"choices": [choice]}
-
-
-def _envelope(head: Head, kind: str) -> dict[str, object]:
-    return {"id": head.id, "object": kind, "created": head.created, "model": head.model}
