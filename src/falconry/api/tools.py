@@ -34,13 +34,9 @@ class ToolUse:
     def __post_init__(self) -> None:
         names = [tool.name for tool in self.tools]
         if len(set(names)) < len(names):
-            raise InvalidRequest("Two tools have the same name.", code="invalid_tools", field="tools")
+            raise _wrong("tools", "two of them have the same name")
         if self.choice not in ("auto", "required", *names):
-            raise InvalidRequest(
-                f"tool_choice asks for “{self.choice[:200]}”, which is not among the tools.",
-                code="invalid_tools",
-                field="tool_choice",
-            )
+            raise _wrong("tool_choice", f"“{self.choice[:200]}” is not among the tools")
 
     @property
     def forced(self) -> bool:
@@ -56,6 +52,10 @@ class ToolUse:
     def allowed(self) -> tuple[Tool, ...]:
         """The functions that may be called."""
         return tuple(tool for tool in self.tools if tool.name == self.choice) if self.named else self.tools
+
+
+def _wrong(field: str, problem: str) -> InvalidRequest:
+    return InvalidRequest(f"{field}: {problem}", code="invalid_tools", field=field, problem=problem)
 
 
 NO_TOOLS = ToolUse()
