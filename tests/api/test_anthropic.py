@@ -29,9 +29,9 @@ RESULT = {"type": "tool_result", "tool_use_id": "a"}
 REPLY = (Delta("Good "), Delta("day."), END)
 
 
-def client_of(server: LiveServer) -> anthropic.AsyncAnthropic:
+def client_of(server: LiveServer, key: str = "x") -> anthropic.AsyncAnthropic:
     http = anthropic.DefaultAsyncHttpxClient(trust_env=False)
-    return anthropic.AsyncAnthropic(base_url=server.url, api_key="x", max_retries=0, http_client=http)
+    return anthropic.AsyncAnthropic(base_url=server.url, api_key=key, max_retries=0, http_client=http)
 
 
 async def post(server: LiveServer, /, **fields: object) -> httpx.Response:
@@ -346,3 +346,16 @@ async def test_leaving_stops_the_work(services: Services, streamed: bool) -> Non
             await server.client.post("/v1/messages", json=request, timeout=0.5)
         async with asyncio.timeout(1):
             await engine.closed.wait()
+
+
+async def test_a_key_is_sent_as_anthropics_client_sends_it(server: LiveServer) -> None:
+    people = server.services.people
+    user = await people.add_user("ada", "correct horse")
+    right = await people.create_key(user.id, "ci", ["inference"])
+    wrong = await people.create_key(user.id, "notes", ["conversations"])
+    async with client_of(server, right.key) as client:
+        assert (await client.messages.create(model="x", messages=HELLO, max_tokens=5)).content
+    for key, error in (("x", anthropic.AuthenticationError), (wrong.key, anthropic.PermissionDeniedError)):
+        async with client_of(server, key) as client:
+            with pytest.raises(error):
+                await client.messages.create(model="x", messages=HELLO, max_tokens=5)
