@@ -73,15 +73,16 @@ class Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serve(services: Services) -> AsyncGenerator[LiveServer, None]:
-    """Serve open services on a free port."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
+async def serve(services: Services, listener: socket.socket | None = None) -> AsyncGenerator[LiveServer, None]:
+    """Serve open services on a free port, or on a bound socket."""
+    if listener is None:
+        listener = socket.socket()
+        listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(create_app(services), log_level="warning", access_log=False, timeout_graceful_shutdown=2)
     server = Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     await server.ready.wait()
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    url = "http://{}:{}".format(*listener.getsockname())
     try:
         async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as client:
             yield LiveServer(url, client, services)

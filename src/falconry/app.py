@@ -7,6 +7,7 @@ is it, and is this route theirs), the framework.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
 from collections.abc import Callable
 from types import FrameType
@@ -31,6 +32,7 @@ from falconry.api.people import me_router, users_router
 from falconry.api.responses import responses_router
 from falconry.api.tgi import tgi_router
 from falconry.api.tgi_tokenize import tgi_tokenize_router
+from falconry.errors import FalconryError
 from falconry.figures import Figures
 from falconry.gate.body import BodyLimit
 from falconry.gate.gate import Gate
@@ -39,15 +41,18 @@ from falconry.gate.request_log import RequestLog
 from falconry.gate.route_table import Entry, RouteTable, read_routes
 from falconry.metrics import Metrics
 from falconry.services import Services, open_services
-from falconry.settings import LOOPBACK, Settings
+from falconry.settings import Settings
 from falconry.web.docs_page import docs_page_router
 from falconry.web.login import login_router
 
 GRACE = 15  # seconds that open streams have to end after SIGTERM
 
 
-def create_app(services: Services) -> FastAPI:
+def create_app(services: Services, *, local: bool = True) -> FastAPI:
     """Build the app around open services; whoever opened them closes them.
+
+    Args:
+        local: only this machine can reach us. By the address that is listened on, since a name can mean another.
 
     Raises RuntimeError where a route does not say who may use it.
     """
@@ -61,7 +66,7 @@ def create_app(services: Services) -> FastAPI:
         people=services.people,
         limits=services.limits,
         table=table,
-        local=settings.host in LOOPBACK and not settings.share,
+        local=local,
     )
     app.add_middleware(CORSMiddleware, **_cross_origin(settings))
     app.add_middleware(BodyLimit, most=settings.max_body_mib * 2**20)
@@ -128,11 +133,16 @@ class _Server(uvicorn.Server):
         self._port = port
         self._on_ready = on_ready
         self._close_tunnel: Callable[[], None] | None = None
+        self.failure: FalconryError | None = None
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._on_ready(await self._open_tunnel() if self._services.settings.share else None)
+    async def main_loop(self) -> None:
+        try:
+            shared = await self._open_tunnel() if self._services.settings.share else None
+        except FalconryError as error:  # raised from here, it would skip the shutdown
+            self.failure = error
+            return
+        self._on_ready(shared)
+        await super().main_loop()
 
     async def _open_tunnel(self) -> str:
         from falconry.web.share import open_tunnel  # Gradio's
@@ -163,13 +173,17 @@ async def serve(settings: Settings, listener: socket.socket, on_ready: Callable[
 
     Raises StorageError, ModelNotFound, ShareFailed.
     """
+    host, port = listener.getsockname()[:2]
     async with open_services(settings) as services:
         config = uvicorn.Config(
-            create_app(services),
+            create_app(services, local=ipaddress.ip_address(host).is_loopback and not settings.share),
             access_log=False,
             log_config=None,  # uvicorn's lines go where all others go
             timeout_graceful_shutdown=GRACE,
             server_header=False,
             proxy_headers=False,
         )
-        await _Server(config, services, listener.getsockname()[1], on_ready).serve(sockets=[listener])
+        server = _Server(config, services, port, on_ready)
+        await server.serve(sockets=[listener])
+    if server.failure is not None:
+        raise server.failure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import sqlite3
 from pathlib import Path
@@ -122,3 +123,9 @@ def test_serve_refuses_from_every_source(
     assert named in done.stderr
     assert "falconry users add" in done.stderr
     assert done.stdout == ""
+
+
+def test_on_all_addresses_the_one_that_others_see_is_shown() -> None:
+    with socket.socket() as listener:
+        listener.bind(("0.0.0.0", 0))
+        assert re.fullmatch(r"http://(?!0\.)\d+\.\d+\.\d+\.\d+:\d+", address_of(listener))

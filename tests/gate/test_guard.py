@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 
-from tests.conftest import LiveServer
+from falconry.services import Services
+from tests.conftest import LiveServer, serve
 
 PATHS = ["/health", "/api/models", "/api/conversations", "/api/replies/" + "0" * 32 + "/events", "/nothing/here"]
 
@@ -104,6 +106,16 @@ async def test_every_answer_carries_the_security_headers(server: LiveServer) -> 
         assert [part for part in parts if part not in answer.headers["content-security-policy"]] == []
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["referrer-policy"] == "same-origin"
+
+
+async def test_the_address_that_a_connection_came_to_is_ours_and_no_other_number(services: Services) -> None:
+    listener = socket.socket()
+    listener.bind(("127.0.0.2", 0))
+    async with serve(services, listener) as live:
+        port = listener.getsockname()[1]
+        assert (await raw(live, get("/health", f"Host: 127.0.0.2:{port}")))[0] == 200
+        assert (await raw(live, get("/health", f"Host: 127.0.0.3:{port}")))[0] == 403
+        assert (await raw(live, get("/health", f"Host: 127.0.0.2.evil.example:{port}")))[0] == 403
 
 
 async def test_a_refusal_says_what_to_do(server: LiveServer) -> None:

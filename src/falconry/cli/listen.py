@@ -55,9 +55,21 @@ def chosen_address(
 
 
 def address_of(listener: socket.socket) -> str:
-    """The URL under which a listener is reached."""
+    """The URL under which a listener is reached; of one on all addresses, by the address that other machines see."""
     host, port = listener.getsockname()[:2]
+    if ipaddress.ip_address(host.partition("%")[0]).is_unspecified:
+        host = _outward_address()
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _outward_address() -> str:
+    """This machine's address on the way to others; its loopback address where there is no way. Nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # reserved for documentation; connecting a datagram socket only looks
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])
 
 
 def require_users(settings: Settings, terminal: Terminal, name: str, /, **details: str) -> None:

@@ -3,8 +3,9 @@
 It reads the raw scope, before any framework has interpreted it, and stands in front of every route, Gradio's own
 included:
 
-- `Host` must be exactly one of ours. A page elsewhere that points its own name at this machine (DNS rebinding) is
-  turned away, and so is an empty, missing, doubled or malformed header.
+- `Host` must be exactly one of ours: a loopback name, the address that the connection came to, or one of the settings.
+  A page elsewhere that points its own name at this machine (DNS rebinding) is turned away, and so is an empty, missing,
+  doubled or malformed header.
 - A browser's request from another site is refused (`Sec-Fetch-Site`, and `Origin` where a browser does not send it),
   but for a link that a person follows to a page, and for the programs' routes from origins that the settings name.
 - A path that is not plain (backslash, control characters, `//`, dot segments, encoded slashes) is refused, so that
@@ -82,25 +83,26 @@ class Guard:
 
     def _check(self, scope: Scope) -> None:
         headers: list[tuple[bytes, bytes]] = scope["headers"]
-        self._check_host(headers)
+        self._check_host(headers, scope.get("server"))
         _check_path(scope)
         self._check_site(scope, headers)
 
-    def _check_host(self, headers: list[tuple[bytes, bytes]]) -> None:
+    def _check_host(self, headers: list[tuple[bytes, bytes]], server: tuple[str, int] | None) -> None:
         hosts = _values(headers, b"host")
-        if len(hosts) != 1 or not self._is_ours(hosts[0]):
+        if len(hosts) != 1 or not self._is_ours(hosts[0], server[0] if server else ""):
             raise NotAllowed(
                 "This address is not one of Falconry's. Open it as http://127.0.0.1 with its port, "
                 "or name the host in FALCONRY_ALLOWED_HOSTS.",
                 code="host_not_allowed",
             )
 
-    def _is_ours(self, host: bytes) -> bool:
+    def _is_ours(self, host: bytes, address: str) -> bool:
+        """Whether a host is one of ours. `address` is where this very connection ended: a number cannot be rebound."""
         host = host.lower()
         match = _HOST.fullmatch(host)
         if match is None or int(match["port"] or 0) > 65535:
             return False
-        if match["name"] in self._names:
+        if match["name"] in self._names or match["name"] == _in_url(address):
             return True
         hosts = {name.lower().encode() for name in self._hosts}
         return host in hosts or match["name"] in hosts
@@ -131,6 +133,11 @@ class Guard:
             method = _values(scope["headers"], b"access-control-request-method")[0:1] or [b"GET"]
             method = method[0].decode("latin-1")
         return dialect_of(method, scope["path"]) != "falconry"
+
+
+def _in_url(address: str) -> bytes:
+    """An IP address as it stands in a URL."""
+    return f"[{address}]".encode() if ":" in address else address.encode()
 
 
 def _same_origin(origin: bytes, host: bytes) -> bool:
