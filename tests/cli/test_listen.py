@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 import sqlite3
@@ -35,6 +36,23 @@ def test_every_other_address_is_refused_without_users(host: str, tmp_path: Path)
     with pytest.raises(InvalidRequest) as error:
         open_listener(Settings(host=host, port=0, data_dir=tmp_path), TERMINAL)
     assert "falconry users add" in error.value.message
+
+
+async def test_small_pieces_are_sent_at_once(tmp_path: Path) -> None:
+    loop = asyncio.get_running_loop()
+    accepted: asyncio.Future[int] = loop.create_future()
+
+    async def look(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = writer.get_extra_info("socket")
+        accepted.set_result(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    with open_listener(Settings(port=0, data_dir=tmp_path), TERMINAL) as listener:
+        async with await asyncio.start_server(look, sock=listener):
+            _, writer = await asyncio.open_connection(*listener.getsockname())
+            assert await accepted
+            writer.close()
+            await writer.wait_closed()
 
 
 async def add_user(settings: Settings) -> None:

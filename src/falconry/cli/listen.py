@@ -100,7 +100,9 @@ def _is_loopback(address: str) -> bool:
 
 def _listen(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
     """Listen at once, not only bind: two that have bound the same port find out only when they listen."""
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol is named because asyncio sends small pieces at once (TCP_NODELAY) only where it reads TCP here: without
+    # it every second answer on a connection waited 40 ms for the other side's acknowledgement.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port is free again at once
