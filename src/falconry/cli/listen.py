@@ -100,8 +100,8 @@ def _is_loopback(address: str) -> bool:
 
 def _listen(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
     """Listen at once, not only bind: two that have bound the same port find out only when they listen."""
-    # The protocol is named because asyncio sends small pieces at once (TCP_NODELAY) only where it reads TCP here: without
-    # it every second answer on a connection waited 40 ms for the other side's acknowledgement.
+    # The protocol is named because asyncio sends small pieces at once (TCP_NODELAY) only where it reads TCP here:
+    # without it every answer on a kept connection waited 40 ms for the other side's acknowledgement.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name == "posix":
