@@ -15,6 +15,7 @@ from falconry.i18n import error_text
 from falconry.protocols.grammar import check_schema
 from tests.protocols.schemas import HONEST, Person, Tree, allows, portable, random_schema
 
+SEVEN = {"type": "integer", "multipleOf": 7}
 A, N, NULL = {"type": "integer"}, {"type": "number"}, {"type": "null"}
 
 
@@ -70,11 +71,12 @@ def test_a_value_of_the_written_schema_is_one_of_the_model() -> None:
         ({"oneOf": [A, A, NULL]}, {"anyOf": [A, NULL]}),
         ({"anyOf": [{"anyOf": [A, NULL]}, {"type": "string"}]}, {"anyOf": [A, NULL, {"type": "string"}]}),
         ({"allOf": [A, {"minimum": 3}, {"maximum": 7}]}, A | {"minimum": 3, "maximum": 7}),
-        ({"$ref": "#/$defs/a", "minimum": 3, "$defs": {"a": A}}, A | {"minimum": 3}),
+        ({"$ref": "#/$defs/a", "minimum": 3, "$defs": {"a": A}}, A | {"minimum": 3, "maximum": 10**15 - 1}),
+        (A | {"exclusiveMaximum": 5}, A | {"minimum": 1 - 10**15, "maximum": 4}),
         ({"$ref": "#/definitions/人~1", "definitions": {"人/": A}}, {"$ref": "#/$defs/d0", "$defs": {"d0": A}}),
         ({"type": "integer", "exclusiveMinimum": 0, "maximum": 2**63}, A | {"minimum": 1, "maximum": 10**15 - 1}),
         ({"type": "integer", "minimum": 0.5, "exclusiveMaximum": 9.5}, A | {"minimum": 1, "maximum": 9}),
-        ({"type": "integer", "multipleOf": 7, "minimum": 10}, A | {"minimum": 14, "multipleOf": 7}),
+        (SEVEN | {"minimum": 10, "maximum": 701}, SEVEN | {"minimum": 14, "maximum": 700}),
         (N | {"exclusiveMinimum": 0, "maximum": 1e300}, N | {"maximum": 1e9, "exclusiveMinimum": 0}),
         ({"type": "string", "maxLength": 2000}, {"type": "string", "maxLength": 1900}),
         ({"items": A, "maxItems": 10**9}, {"type": "array", "items": A, "maxItems": 1900}),

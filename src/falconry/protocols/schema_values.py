@@ -103,12 +103,14 @@ def integer(raw: RawSchema, place: str) -> dict[str, Any]:
     if not isinstance(multiple, int | float) or multiple != int(multiple) or not 1 <= multiple <= _MAX_MULTIPLE:
         raise fault(f"{place}/multipleOf", f"it is a whole number, 1 to {_MAX_MULTIPLE}; leave it out")
     step = int(multiple)
-    # The smallest multiple that is allowed; the narrowest bounds keep the numbers of digits apart that engines take.
-    least = None if low is None else -(-math.ceil(max(low, -_MAX_INTEGER)) // step) * step
-    most = None if high is None else math.floor(min(high, _MAX_INTEGER)) // step * step
-    if (least is not None and least > _MAX_INTEGER) or (most is not None and most < -_MAX_INTEGER):
+    if low is None and high is None:
+        return _numeric("integer", None, None, step if step > 1 else None)
+    # Always both bounds: with a minimum of 1000 alone one reader allows 110. They are the first and the last multiple.
+    least = -(-math.ceil(-_MAX_INTEGER if low is None else max(low, -_MAX_INTEGER)) // step) * step
+    most = math.floor(_MAX_INTEGER if high is None else min(high, _MAX_INTEGER)) // step * step
+    if least > _MAX_INTEGER or most < -_MAX_INTEGER:
         raise too_large(place, f"integers have 15 digits at most; choose bounds within {_MAX_INTEGER}")
-    if least is not None and most is not None and least > most:
+    if least > most:
         raise fault(place, "no number is within these bounds")
     return _numeric("integer", least, most, step if step > 1 else None)
 
