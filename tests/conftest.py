@@ -76,7 +76,7 @@ class Server(uvicorn.Server):
 async def serve(services: Services, listener: socket.socket | None = None) -> AsyncGenerator[LiveServer, None]:
     """Serve open services on a free port, or on a bound socket."""
     if listener is None:
-XX
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(create_app(services), log_level="warning", access_log=False, timeout_graceful_shutdown=2)
     server = Server(config)
