@@ -40,7 +40,7 @@ fix: $(VENV)/.dev ## let the linter and the formatter mend what they can
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-docs: $(VENV)/.dev ## write docs/settings.md and docs/cli.md anew
+docs: $(VENV)/.dev ## write docs/settings.md, docs/cli.md and the routes in docs/security.md anew
 	$(PY) scripts/docs.py
 
 lock: $(VENV)/.dev ## choose the newest versions that are two days old, and write requirements/*.txt anew

@@ -1,8 +1,14 @@
-"""Writes docs/settings.md and docs/cli.md from the code. `make docs` runs it; with --check it only compares."""
+"""Writes docs/settings.md, docs/cli.md and the routes in docs/security.md from the code.
+
+`make docs` runs it; with --check it only compares.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import re
 import sys
+import tempfile
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -12,9 +18,11 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from falconry.app import build_routes
 from falconry.cli.configure import variables
 from falconry.cli.terminal import Terminal
 from falconry.cli.verbs import HELP_NAMES, Falconry
+from falconry.services import open_services
 from falconry.settings import Endpoint, Settings
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -133,9 +141,38 @@ def _block(title: str, text: str) -> str:
     return f"## {title}\n\n```text\n{text}\n```\n"
 
 
+ROUTES = re.compile(r"(<!-- routes -->\n).*(<!-- end of routes -->)", re.DOTALL)
+
+
+def security_page(text: str) -> str:
+    """The text of docs/security.md, with the routes as they are now."""
+    return ROUTES.sub(lambda found: found[1] + asyncio.run(routes_table()) + found[2], text)
+
+
+async def routes_table() -> str:
+    """All routes with who may use them, pages and files included."""
+    with tempfile.TemporaryDirectory() as folder:
+        # Nothing of the machine's own settings: its database is not ours to open.
+        settings = Settings(data_dir=Path(folder), database_url=None, model=None, models=[], endpoints=[], pages=True)
+        async with open_services(settings) as services:
+            _, table = build_routes(services)
+    lines = ["", "| route | methods | who | scope |", "| --- | --- | --- | --- |"]
+    for entry in sorted(table.entries, key=lambda entry: (entry.path.strip("/"), sorted(entry.methods))):
+        who = {"public": "anybody", "user": "any user", "admin": "admins"}[entry.access.level]
+        methods = ", ".join(sorted(entry.methods))
+        lines.append(f"| `{entry.path}` | {methods} | {who} | {entry.access.scope or ''} |")
+    return "\n".join([*lines, "", ""])
+
+
 def main() -> int:
     stale = []
-    for path, text in ((DOCS / "settings.md", settings_page()), (DOCS / "cli.md", cli_page())):
+    security = DOCS / "security.md"
+    pages = (
+        (DOCS / "settings.md", settings_page()),
+        (DOCS / "cli.md", cli_page()),
+        (security, security_page(security.read_text(encoding="utf-8"))),
+    )
+    for path, text in pages:
         if "--check" in sys.argv:
             stale += [path.name] if not path.exists() or path.read_text(encoding="utf-8") != text else []
         else:
