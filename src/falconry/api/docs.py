@@ -127,7 +127,7 @@ def _complete(operation: Json, endpoint: Any, dialect: Dialect) -> None:
 
 def _is_open(response: Json) -> bool:
     """Whether it says nothing but that it is JSON, which is what FastAPI says of every answer."""
-    nothing = {"application/json": {"schema": {}}}
+    nothing: Json = {"application/json": {"schema": {}}}
     return bool(response.get("content", nothing) == nothing)
 
 

@@ -112,8 +112,8 @@ function examples(login, model) {
   const element = section(
     t("programs"), el("p", { className: "f-muted" }, t(login ? "programs_more" : "programs_more_open")),
     el("dl", { className: "f-facts" },
-      el("dt", {}, "OpenAI, Anthropic"), el("dd", {}, el("code", {}, `${base}/v1`)),
-      el("dt", {}, "text-generation-inference"), el("dd", {}, el("code", {}, base))),
+      el("dt", {}, "OpenAI"), el("dd", {}, el("code", {}, `${base}/v1`)),
+      el("dt", {}, "Anthropic, text-generation-inference"), el("dd", {}, el("code", {}, base))),
     bar, shown, el("p", {}, el("a", { href: "/docs" }, t("api_reference")), el("span", { className: "f-muted" }, " · "), el("a", { href: "/openapi.json" }, "OpenAPI")),
   );
   return { element, use: (fresh) => { key = fresh; choose(chosen); } };

@@ -79,17 +79,23 @@ class Dashboard {
   /** Follows the server's events; lets go of them in the background, where nobody looks. */
   follow() {
     let source = null;
+    const close = () => {
+      source?.close();
+      source = null;
+    };
     const open = () => {
+      if (source || document.hidden) return;
       source = new EventSource("/api/admin/events");
       source.addEventListener("figures", (event) => this.show(JSON.parse(event.data)));
-      source.onerror = () => { this.state.textContent = t("reconnecting"); };
+      source.onerror = async () => {
+        this.state.textContent = t("reconnecting");
+        if (source?.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+        close();
+        await get("/api/me").catch(() => { /* who has to log in is on the way there */ });
+        setTimeout(open, 1500);
+      };
     };
-    document.addEventListener("visibilitychange", () => {
-      if (document.hidden) {
-        source?.close();
-        source = null;
-      } else if (!source) open();
-    });
+    document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
     open();
   }
 }
