@@ -15,6 +15,8 @@ import pytest
 from fastapi import FastAPI
 
 from falconry.api.errors import install_error_handlers
+from falconry.gate.gate import Gate
+from falconry.gate.route_table import read_routes
 from falconry.messages import StoredMessage
 from falconry.services import Services
 from falconry.web.markdown import render_blocks
@@ -89,9 +91,10 @@ class Reader:
 @pytest.fixture
 async def view(tmp_path: Path) -> AsyncGenerator[View, None]:
     async with page_services(tmp_path / "data") as services:
-        app = FastAPI()
+        app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         install_error_handlers(app)
         app.include_router(view_router(services))
+        app.add_middleware(Gate, people=services.people, limits=services.limits, table=read_routes(app), local=True)
         async with (
             serve_app(app, services) as url,
             httpx.AsyncClient(base_url=url, timeout=20, trust_env=False) as client,
