@@ -26,6 +26,9 @@ async def test_alive_and_ready(server: LiveServer) -> None:
     assert (await server.client.get("/health")).json()["status"] == "ok"
     ready = await server.client.get("/ready")
     assert (ready.status_code, ready.json()) == (200, {"status": "ready", "model": "canned"})
+    for path in ("/health", "/ready"):
+        head = await server.client.head(path)
+        assert (head.status_code, head.content) == (200, b"")
 
 
 async def test_without_its_database_it_lives_but_is_not_ready(server: LiveServer) -> None:

@@ -34,12 +34,12 @@ async def test_without_users_none_is_needed_and_the_page_says_how_to_make_one(se
 
 
 async def test_who_is_not_logged_in_is_led_there_and_back(browser: httpx.AsyncClient) -> None:
-    away = await browser.get("/docs")
-    assert (away.status_code, away.headers["location"]) == (303, "/login?next=/docs")
+    away = await browser.get("/docs?lang=zh&x=1")
+    assert (away.status_code, away.headers["location"]) == (303, "/login?next=/docs%3Flang%3Dzh%26x%3D1")
     page = await browser.get(away.headers["location"])
-    assert 'name="next" value="/docs"' in page.text
-    back = await browser.post("/login", data={**FORM, "next": "/docs"})
-    assert (back.status_code, back.headers["location"]) == (303, "/docs")
+    assert 'name="next" value="/docs?lang=zh&amp;x=1"' in page.text
+    back = await browser.post("/login", data={**FORM, "next": "/docs?lang=zh&x=1"})
+    assert (back.status_code, back.headers["location"]) == (303, "/docs?lang=zh&x=1")
     assert (await browser.get("/docs")).status_code == 200
     assert (await browser.get("/login?next=/docs")).headers["location"] == "/docs"  # logged in already
 

@@ -26,13 +26,15 @@ def health_router(services: Services) -> APIRouter:
     """Routes for process managers and load balancers."""
     router = APIRouter(tags=["operation"])
 
-    @router.get("/health")
+    @router.api_route("/health", methods=["GET", "HEAD"])
     @public
     async def health() -> dict[str, Any]:
         """The process lives and answers."""
         return {"status": "ok", "version": __version__}
 
-    @router.get("/ready", responses={503: {"description": "Not ready; `error` says why."}})
+    @router.api_route(
+        "/ready", methods=["GET", "HEAD"], responses={503: {"description": "Not ready; `error` says why."}}
+    )
     @public
     async def ready() -> JSONResponse:
         """A prompt would be answered, after its time in the queue."""

@@ -14,6 +14,7 @@ import base64
 import binascii
 from contextlib import nullcontext, suppress
 from http.cookies import CookieError, SimpleCookie
+from urllib.parse import quote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -110,8 +111,10 @@ class Gate:
     async def _turn_away(self, scope: Scope, send: Send, error: FalconryError) -> None:
         """A person at a browser is shown the way to the login; programs get the error."""
         if isinstance(error, NotAuthenticated) and _wants_page(scope):
-            location = LOGIN_PATH.encode() + b"?next=" + scope.get("raw_path", b"/")
-            headers = [(b"location", location), (b"content-length", b"0"), (b"cache-control", b"no-store")]
+            query = scope.get("query_string", b"")
+            target = scope.get("raw_path", b"/") + (b"?" + query if query else b"")
+            location = f"{LOGIN_PATH}?next={quote(target, safe='/')}"
+            headers = [(b"location", location.encode()), (b"content-length", b"0"), (b"cache-control", b"no-store")]
             await send({"type": "http.response.start", "status": 303, "headers": headers})
             await send({"type": "http.response.body", "body": b""})
             return

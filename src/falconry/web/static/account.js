@@ -126,6 +126,7 @@ export async function mount(element) {
     page.replaceChildren(el("p", { role: "alert" }, error.message));
     throw error;
   });
+  document.title = `${me.login ? me.name : t("page_api")} · Falconry`;
   const shown = examples(me.login, models.find((model) => model.default)?.name ?? "");
   if (!me.login) {
     const more = section(t("share"), el("p", { className: "f-muted" }, t("share_more")), code("falconry users add NAME"));

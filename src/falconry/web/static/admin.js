@@ -104,6 +104,7 @@ export async function mount(element) {
   const page = el("div", { className: "f-sheet f-wide" });
   element.replaceChildren(page);
   page.append(el("h1", {}, t("page_admin")));
+  document.title = `${t("page_admin")} · Falconry`;
   const dashboard = new Dashboard();
   try {
     dashboard.show(await get("/api/admin/stats"));
