@@ -5,7 +5,8 @@ It serves the default model: the protocol names none. Nothing is stored, and a c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from contextvars import ContextVar
 from time import monotonic
 
@@ -15,8 +16,9 @@ from fastapi.responses import Response
 from falconry import __version__
 from falconry.api.answering import answer_stream, answer_whole
 from falconry.api.strict import StrictRoute
-from falconry.api.tgi_generate import Job, frames, prepare, whole
+from falconry.api.tgi_generate import frames, prepare, whole
 from falconry.api.tgi_schemas import LIMITS, GenerateRequest
+from falconry.engines.pool import EnginePool
 from falconry.engines.work import Work
 from falconry.errors import FalconryError
 from falconry.gate.identity import Asker
@@ -95,24 +97,32 @@ async def _whole(services: Services, body: GenerateRequest, owner: str, *, in_li
     _ended.set(works)
     job = await prepare(services.pool, body, owner, stream=False)
     answer, outcome = await whole(services.pool, job)
-    headers = await _compute_headers(services, job) | _times(begun, works[-1], outcome)
+    headers = _compute_headers(services.pool, body) | _times(begun, works[-1], outcome)
     return _json([answer] if in_list else answer, headers)
 
 
 async def _stream(services: Services, request: Request, body: GenerateRequest, owner: str) -> Response:
-    job = await prepare(services.pool, body, owner, stream=True)
-    response = await answer_stream(request, frames(services.pool, job), _error_frame, characters=len(body.inputs))
-    response.headers.update(await _compute_headers(services, job))
+    pool = services.pool
+    response = await answer_stream(request, _events(pool, body, owner), _error_frame, characters=len(body.inputs))
+    response.headers.update(_compute_headers(pool, body))
     return response
+
+
+async def _events(pool: EnginePool, body: GenerateRequest, owner: str) -> AsyncGenerator[bytes, None]:
+    """What has to be asked before belongs to the stream: a model that is still being loaded takes its time."""
+    job = await prepare(pool, body, owner, stream=True)
+    async with aclosing(frames(pool, job)) as events:
+        async for event in events:
+            yield event
 
 
 def _error_frame(error: FalconryError) -> bytes:
     return encode_json(error_body(error))
 
 
-async def _compute_headers(services: Services, job: Job) -> dict[str, str]:
-    async with services.pool.engine(job.plan.model) as engine:
-        return {"x-compute-type": engine.kind, "x-compute-characters": str(len(job.inputs))}
+def _compute_headers(pool: EnginePool, body: GenerateRequest) -> dict[str, str]:
+    kind = next(model.engine for model in pool.models() if model.default)
+    return {"x-compute-type": kind, "x-compute-characters": str(len(body.inputs))}
 
 
 def _times(begun: float, work: Work, outcome: Outcome) -> dict[str, str]:
