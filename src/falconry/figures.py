@@ -93,8 +93,8 @@ def _written(work: Work, left: float, right: float) -> float:
     """How many of its tokens came between two moments, if they came evenly from its first to its last."""
     if work.first is None or work.last is None:
         return 0.0
-    end = max(work.last, work.first + AT_ONCE)
-    return tokens_of(work) * _overlap(work.first, end, left, right) / (end - work.first)
+    begin = min(work.first, work.last - AT_ONCE)
+    return tokens_of(work) * _overlap(begin, work.last, left, right) / (work.last - begin)
 
 
 def _overlap(begin: float, end: float, left: float, right: float) -> float:
