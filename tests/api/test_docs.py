@@ -48,6 +48,13 @@ async def test_operations_have_names_of_their_own_and_errors_in_their_dialect(
     assert set(re.findall(r"#/components/schemas/([^']+)'", str(document))) <= set(document["components"]["schemas"])
 
 
+async def test_ids_in_paths_are_linked_to_where_they_come_from(document: Document) -> None:
+    links = document["paths"]["/api/conversations"]["post"]["responses"]["201"]["links"]
+    assert links["get_api_conversations_conversation_id"]["parameters"] == {"conversation_id": "$response.body#/id"}
+    names = {one["operationId"] for item in document["paths"].values() for one in item.values()}
+    assert set(links) <= names
+
+
 async def test_examples_belong_to_routes(document: Document) -> None:
     assert set(EXAMPLES) <= set(document["paths"])
 

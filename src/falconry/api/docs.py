@@ -48,6 +48,15 @@ EXAMPLES: dict[str, Json] = {
 }
 
 
+# Where the ids in paths come from: the route that makes the thing, and the place in its answer.
+SOURCES = {
+    "conversation_id": ("/api/conversations", "id"),
+    "reply_id": ("/api/conversations/{conversation_id}/replies", "reply/id"),
+    "key_id": ("/api/me/keys", "id"),
+    "user_id": ("/api/admin/users", "id"),
+}
+
+
 def docs_router() -> APIRouter:
     """The route /openapi.json."""
     router = APIRouter(tags=["operation"])
@@ -88,6 +97,7 @@ def describe(app: FastAPI) -> Json:
             body = operations[method.lower()].get("requestBody", {}).get("content", {}).get("application/json")
             if body is not None and path in EXAMPLES:
                 body["example"] = EXAMPLES[path]
+    _link(document["paths"])
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):  # of answers that no route of ours gives
@@ -98,6 +108,19 @@ def describe(app: FastAPI) -> Json:
         "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE, "description": "A login."},
     }
     return document
+
+
+def _link(paths: Json) -> None:
+    """Say which answer has the ids that other routes ask for, so that tools can walk through the API by themselves."""
+    for name, (source, place) in SOURCES.items():
+        links: Json = paths[source]["post"]["responses"]["201"].setdefault("links", {})
+        for path, item in paths.items():
+            if f"{{{name}}}" in path:
+                for operation in item.values():
+                    links[operation["operationId"]] = {
+                        "operationId": operation["operationId"],
+                        "parameters": {name: f"$response.body#/{place}"},
+                    }
 
 
 def _operation_id(method: str, path: str) -> str:
@@ -127,8 +150,7 @@ def _complete(operation: Json, endpoint: Any, dialect: Dialect) -> None:
 
 def _is_open(response: Json) -> bool:
     """Whether it says nothing but that it is JSON, which is what FastAPI says of every answer."""
-    nothing: Json = {"application/json": {"schema": {}}}
-    return bool(response.get("content", nothing) == nothing)
+    return bool(response.get("content") == {"application/json": {"schema": {}}})
 
 
 def _gives_response(endpoint: Any) -> bool:

@@ -77,7 +77,7 @@ def tgi_router(services: Services) -> APIRouter:
             info_json(model, context_length=context_length, concurrent=concurrent, limits=LIMITS, version=__version__)
         )
 
-    @router.get("/ping")
+    @router.get("/ping", response_class=Response)
     @public
     async def ping() -> Response:
         """SageMaker's question whether the process lives."""
