@@ -157,5 +157,6 @@ def test_base64_is_little_endian_floats() -> None:
 )
 def test_errors_are_objects(error: FalconryError, kind: str, code: str, param: str | None) -> None:
     body: Any = answers.error_body(error)
-    assert body["error"] == {"message": error.message, "type": kind, "param": param, "code": code}
+    assert body["error"].pop("message").endswith(error.message)
+    assert body["error"] == {"type": kind, "param": param, "code": code}
     assert body["error_type"] in ("validation", "generation")
