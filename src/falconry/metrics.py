@@ -109,9 +109,7 @@ class Metrics:
             "falconry_generations_total", "Generations by how they ended.", (*_MODEL, "outcome", "finish_reason")
         )
         self._prompt = counter("falconry_prompt_tokens_total", "Tokens of all prompts.")
-        self._cached = counter(
-            "falconry_prompt_tokens_cached_total", "Of these, tokens from the engine's cache."
-        )
+        self._cached = counter("falconry_prompt_tokens_cached_total", "Of these, tokens from the engine's cache.")
         self._completion = counter("falconry_completion_tokens_total", "New tokens of all replies.")
         self._trimmed = counter("falconry_context_trimmed_total", "Turns that left earlier messages out.")
         self._requests = counter(
