@@ -38,9 +38,13 @@ from falconry.messages import (
 
 __all__ = ["LlamaCppEngine", "LlamaCppOptions"]
 
-_REST = 0.08
-"""Seconds between two reads of a stream that shows text. Waking up costs 0.2 ms, more than all the rest of reading a
-token; a dozen steps a second look smooth."""
+_SHORTEST_REST, _REST = 0.002, 0.08
+"""Seconds between two reads of a stream that shows text, doubled from one to the next. Waking up costs 0.2 ms, more
+than all the rest of reading a token, and a dozen steps a second look smooth; but what ends after five milliseconds must
+not take eighty."""
+_CROWDED = 6 * 1024
+"""Bytes in one read, above which the rest is halved: the server writes so small pieces that the socket is full after
+9 KiB, and then it waits for us. Without it nothing came faster than 550 tokens a second."""
 _USUAL_PER_TOKEN, _MOST_PER_TOKEN = 4, 32
 """Characters. A prompt with more than the first for each token of the context is counted before it is sent; none with
 more than the second fits."""
@@ -130,7 +134,7 @@ class LlamaCppEngine(Engine):
                 if done or text or delta.thinking or delta.tool_calls:
                     yield Delta(text, delta.thinking, delta.finish_reason, delta.usage, delta.tool_calls, tokens)
                     # What brings no text, such as news of the prompt, must not keep the first token waiting.
-                    response.pause = _REST
+                    response.pause = _rest_after(response.pause, len(block))
                 if done:
                     return
         if stop.matched is None:
@@ -277,3 +281,8 @@ def _unbroken(texts: Sequence[str]) -> bool:
     """Whether there is a run of characters that the tokenizer cannot take."""
     long = (text for text in texts if len(text) > _UNBROKEN)
     return any(len(run[0]) > _UNBROKEN for text in long for run in _RUN.finditer(text))
+
+
+def _rest_after(last: float, size: int) -> float:
+    """How long to rest after a read of so many bytes that followed a rest of `last` seconds."""
+    return last / 2 if size > _CROWDED else min(_REST, last * 2 or _SHORTEST_REST)
