@@ -13,9 +13,9 @@ from __future__ import annotations
 import base64
 import binascii
 from contextlib import nullcontext, suppress
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import quote
 
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from falconry.access.limits import Limits
@@ -53,9 +53,6 @@ class Gate:
             return
         if scope["type"] != "http":
             await send_refusal(scope, send, NotAllowed("Falconry has no websockets.", code="no_websockets"))
-            return
-        if scope["method"] == "OPTIONS":  # a preflight carries no key; what it asks about is checked when it comes
-            await self._app(scope, receive, send)
             return
         try:
             person, counted = await self._admit(scope)
@@ -105,7 +102,9 @@ class Gate:
         if any(name in (b"authorization", b"x-api-key") for name, _ in headers):
             self._people.note_wrong_key(address)
             raise NotAuthenticated("This API key is not valid. Make a new one on the account page.", code="invalid_key")
-        token = _cookie(headers, SESSION_COOKIE)
+        # Not Python's SimpleCookie: it gives up at a cookie that it does not like, and programs on other ports of this
+        # machine share their cookies with us.
+        token = HTTPConnection(scope).cookies.get(SESSION_COOKIE)
         return await self._people.person_of_session(token) if token else None
 
     async def _turn_away(self, scope: Scope, send: Send, error: FalconryError) -> None:
@@ -168,16 +167,6 @@ def _keys(headers: list[tuple[bytes, bytes]]) -> list[str]:
                     plain = base64.b64decode(rest.strip(), validate=True).decode("utf-8", "replace")
                     found += [plain.rpartition(":")[2], plain]
     return [key for key in found if key]
-
-
-def _cookie(headers: list[tuple[bytes, bytes]], name: str) -> str | None:
-    for header, value in headers:
-        if header == b"cookie":
-            with suppress(CookieError):
-                morsel = SimpleCookie(value.decode("latin-1")).get(name)
-                if morsel is not None:
-                    return morsel.value
-    return None
 
 
 def _wants_page(scope: Scope) -> bool:

@@ -9,8 +9,8 @@ included:
 - A browser's request from another site is refused (`Sec-Fetch-Site`, and `Origin` where a browser does not send it),
   but for a link that a person follows to a page, and for the programs' routes from origins that the settings name.
 - A path that is not plain (backslash, control characters, `//`, dot segments, encoded slashes) is refused, so that
-  no two layers can read it differently.
-- Answers carry the content security policy and its companions.
+  no two layers can read it differently; so are two keys, and a body with two ways to tell where it ends.
+- Answers carry the content security policy and its companions, and no cache keeps what is not a file.
 
 Programs send no Origin and no Sec-Fetch headers and are not hindered.
 """
@@ -77,13 +77,17 @@ class Guard:
         try:
             self._check(scope)
         except FalconryError as error:
-            await send_refusal(scope, _with_headers(send), error)
+            # Closed, since where the next request begins may be what is not clear.
+            await send_refusal(scope, _with_headers(send, (b"connection", b"close")), error)
             return
+        # Gradio would write this name into its pages; what the proxy is called stands in Host.
+        scope["headers"] = [header for header in scope["headers"] if header[0] != b"x-forwarded-host"]
         await self._app(scope, receive, _with_headers(send))
 
     def _check(self, scope: Scope) -> None:
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         self._check_host(headers, scope.get("server"))
+        _check_doubles(headers)
         _check_path(scope)
         self._check_site(scope, headers)
 
@@ -145,6 +149,19 @@ def _same_origin(origin: bytes, host: bytes) -> bool:
     return bool(separator) and scheme in (b"http", b"https") and rest == host
 
 
+def _check_doubles(headers: list[tuple[bytes, bytes]]) -> None:
+    """Refuse what a proxy in front of us may have read otherwise: who asks, and where the request ends."""
+    for name in (b"authorization", b"x-api-key"):
+        if len(_values(headers, name)) > 1:
+            raise InvalidRequest(
+                f"The header {name.decode()} came twice. Send one API key.", code="doubled_header", name=name.decode()
+            )
+    if _values(headers, b"transfer-encoding") and _values(headers, b"content-length"):
+        raise InvalidRequest(
+            "The request has both Content-Length and Transfer-Encoding. Send one of them.", code="two_lengths"
+        )
+
+
 def _check_path(scope: Scope) -> None:
     raw: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogatepass")
     lowered = raw.lower()
@@ -164,11 +181,15 @@ def _values(headers: list[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
     return [value.strip() for key, value in headers if key.lower() == name]
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, *more: tuple[bytes, bytes]) -> Send:
     async def wrapped(message: Message) -> None:
         if message["type"] == "http.response.start":
-            kept = [(key, value) for key, value in message.get("headers", []) if key.lower() not in _OURS]
-            message = {**message, "headers": [*kept, *SECURITY_HEADERS]}
+            given = message.get("headers", [])
+            kept = [(key, value) for key, value in given if key.lower() not in _OURS]
+            # What JSON says is somebody's own, and browsers and proxies keep what does not forbid it.
+            if _values(given, b"content-type")[:1] == [b"application/json"] and not _values(given, b"cache-control"):
+                kept.append((b"cache-control", b"no-store"))
+            message = {**message, "headers": [*kept, *SECURITY_HEADERS, *more]}
         await send(message)
 
     return wrapped
