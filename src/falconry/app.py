@@ -1,13 +1,14 @@
 """The whole application: the gate outside, the programs' routes, the live view, and Gradio's pages last, at /.
 
-The layers of a request, from outside: its log line and id, the guard (may it knock like this), its body, the gate (who
-is it, and is this route theirs), the framework.
+The layers of a request, from outside: its log line and id, the guard (may it knock like this), the gate (who is it, and
+is this route theirs), its body, the framework. A stranger's body is not even read.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
+import math
 import socket
 from collections.abc import Callable
 from types import FrameType
@@ -37,6 +38,7 @@ from falconry.figures import Figures
 from falconry.gate.body import BodyLimit
 from falconry.gate.gate import Gate
 from falconry.gate.guard import Guard
+from falconry.gate.head import HeadAsGet
 from falconry.gate.request_log import RequestLog
 from falconry.gate.route_table import Entry, RouteTable, read_routes
 from falconry.metrics import Metrics
@@ -45,7 +47,7 @@ from falconry.settings import Settings
 from falconry.web.docs_page import docs_page_router
 from falconry.web.login import login_router
 
-GRACE = 15  # seconds that open streams have to end after SIGTERM
+LAST_WORDS = 5  # seconds for telling those whose replies did not end within their time
 
 
 def create_app(services: Services, *, local: bool = True) -> FastAPI:
@@ -61,6 +63,8 @@ def create_app(services: Services, *, local: bool = True) -> FastAPI:
     app, table = build_routes(services, metrics)
     settings = services.settings
     # The last one added is the outermost.
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(BodyLimit, most=settings.max_body_mib * 2**20)
     app.add_middleware(
         Gate,
         people=services.people,
@@ -69,7 +73,6 @@ def create_app(services: Services, *, local: bool = True) -> FastAPI:
         local=local,
     )
     app.add_middleware(CORSMiddleware, **_cross_origin(settings))
-    app.add_middleware(BodyLimit, most=settings.max_body_mib * 2**20)
     app.add_middleware(Guard, allowed_hosts=services.hosts, allowed_origins=settings.allowed_origins)
     app.add_middleware(CountRequests, metrics=metrics)
     app.add_middleware(RequestLog)
@@ -160,13 +163,16 @@ class _Server(uvicorn.Server):
         if self._close_tunnel is not None:
             self._close_tunnel()
         await self._services.chat.aclose()
+        grace = self._services.settings.shutdown_grace
+        ending = asyncio.get_running_loop().call_later(grace, self._services.pool.interrupt)
         await super().shutdown(sockets)
+        ending.cancel()
 
 
 async def serve(settings: Settings, listener: socket.socket, on_ready: Callable[[str | None], None]) -> None:
     """Serve on a bound socket until SIGTERM or SIGINT.
 
-    Replies in flight are stored as interrupted, streams end, engines stop.
+    Replies in flight are stored as interrupted, programs get the rest of theirs or are told, engines stop.
 
     Args:
         on_ready: called once when the first request can be answered; with the public address where one was asked for.
@@ -179,7 +185,7 @@ async def serve(settings: Settings, listener: socket.socket, on_ready: Callable[
             create_app(services, local=ipaddress.ip_address(host).is_loopback and not settings.share),
             access_log=False,
             log_config=None,  # uvicorn's lines go where all others go
-            timeout_graceful_shutdown=GRACE,
+            timeout_graceful_shutdown=math.ceil(settings.shutdown_grace) + LAST_WORDS,
             server_header=False,
             proxy_headers=False,
         )

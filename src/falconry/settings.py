@@ -192,6 +192,9 @@ class Settings(BaseSettings):
     max_body_mib: int = Field(16, ge=1, le=1024, description="Largest request that is read, in MiB.")
     engine_timeout: float = Field(120.0, gt=0, description="Seconds of silence after which an endpoint counts as dead.")
     reply_timeout: float = Field(600.0, gt=0, description="Seconds after which a reply that nobody watches ends.")
+    shutdown_grace: float = Field(
+        10.0, ge=0, le=3600, description="Seconds that replies to programs have to end when Falconry is stopped."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("warning", description="What the log tells.")
     log_format: Literal["text", "json"] = Field("text", description="Lines for people, or a JSON object a line.")
 

@@ -78,6 +78,15 @@ def _is_end(frame: Json) -> bool:
     )
 
 
+def assert_told(status: int, text: str) -> None:
+    """It is an error that the client sees as one, and no reply that looks finished."""
+    if status == 200:
+        assert verdict(text) == "failed", text[-500:]
+    else:
+        assert status in (424, 500, 502, 503, 529), (status, text)  # 424 and 500 are TGI's words, 529 is Anthropic's
+        assert "error" in text
+
+
 class Caller:
     """One request on a connection of its own, read byte by byte, and hung up whenever it pleases."""
 

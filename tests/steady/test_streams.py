@@ -15,6 +15,7 @@ import pytest
 
 from falconry.api import answering
 from falconry.engines.canned import CannedEngine
+from falconry.event_stream import SILENCE
 from falconry.services import Services
 from falconry.settings import Settings
 from tests.api.programs import serving
@@ -140,7 +141,7 @@ async def test_the_first_byte_comes_within_a_second_while_another_model_is_loade
 async def test_silence_is_filled_and_passes_a_proxy_that_cuts_idle_lines(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert 10 <= answering.SILENCE <= 15
+    assert 10 <= SILENCE <= 15
     monkeypatch.setattr(answering, "SILENCE", 0.1)
     async with (
         serving(services, {"m": lambda: CannedEngine(text=TEXT, rate=500, delay=1.5)}) as live,

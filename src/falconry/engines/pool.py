@@ -16,7 +16,7 @@ from time import monotonic
 from falconry.engines.base import ALL_SAMPLING, Engine
 from falconry.engines.queue import FairQueue
 from falconry.engines.work import Work
-from falconry.errors import ModelNotFound
+from falconry.errors import EngineError, EngineInterrupted, EngineUnavailable, ModelNotFound
 from falconry.messages import NO_EXTRAS, Delta, Extras, ModelInfo, Prompt, SamplingParams
 from falconry.models import eyas
 from falconry.settings import BUILT_IN_MODEL, Endpoint, Settings
@@ -74,6 +74,7 @@ class EnginePool:
         self._strict = strict
         self._loaded: dict[str, _Loaded] = {}
         self._changed = asyncio.Condition()
+        self._interrupted = False
         self.work: set[Work] = set()
         self.on_end: list[Callable[[Work], None]] = []
 
@@ -133,6 +134,7 @@ class EnginePool:
         self.work.add(work)
         error: BaseException | None = None
         try:
+            self._await(work)
             loaded = await self._acquire(work.model)
             try:
                 async with loaded.queue.place(owner):
@@ -140,9 +142,18 @@ class EnginePool:
                     async with aclosing(loaded.engine.generate(prompt, params, extras)) as deltas:
                         async for delta in deltas:
                             work.take(delta)
+                            work.waiter = None
                             yield delta
+                            self._await(work)
             finally:
                 await self._release(loaded)
+        except asyncio.CancelledError as raised:
+            # Ours, and not that of whoever asked: as `asyncio.timeout` does it.
+            if self._interrupted and work.waiter is not None and work.waiter.uncancel() == 0:
+                error = _stopped(work)
+                raise error from raised
+            error = raised
+            raise
         except BaseException as raised:
             error = raised
             raise
@@ -151,6 +162,19 @@ class EnginePool:
             work.end(error)
             for notice in self.on_end:
                 notice(work)
+
+    def _await(self, work: Work) -> None:
+        """From here on it is the running task that waits. Raises what `interrupt` makes of a generation."""
+        if self._interrupted:
+            raise _stopped(work)
+        work.waiter = asyncio.current_task()
+
+    def interrupt(self) -> None:
+        """End all generations, those that wait and those to come too, with an error that says why."""
+        self._interrupted = True
+        for work in self.work:
+            if work.waiter is not None:
+                work.waiter.cancel()
 
     @asynccontextmanager
     async def engine(self, name: str | None = None) -> AsyncGenerator[Engine, None]:
@@ -199,6 +223,11 @@ class EnginePool:
         engines = [loaded.engine for loaded in self._loaded.values()]
         self._loaded.clear()
         await asyncio.gather(*(engine.aclose() for engine in engines))
+
+
+def _stopped(work: Work) -> EngineError:
+    kind = EngineUnavailable if work.first is None else EngineInterrupted
+    return kind("Falconry is being stopped. Ask again when it is back.", code="shutting_down")
 
 
 def open_pool(settings: Settings) -> EnginePool:

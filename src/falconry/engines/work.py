@@ -6,9 +6,10 @@ the metrics, the admin's page) looks here and not into engines.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from falconry.errors import FalconryError
 from falconry.messages import Delta, Usage
@@ -26,6 +27,7 @@ class Work:
         max_tokens: new tokens asked for.
         deltas: how many pieces came so far, a lower bound of its tokens.
         finish_reason: as in `Delta`.
+        waiter: the task that waits for the engine, or for a place; None while whoever asked does something else.
     """
 
     model: str
@@ -40,6 +42,7 @@ class Work:
     usage: Usage | None = None
     finish_reason: str | None = None
     outcome: Outcome = "running"
+    waiter: asyncio.Task[Any] | None = None
 
     def begin(self) -> None:
         self.began = monotonic()
