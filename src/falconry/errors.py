@@ -60,7 +60,8 @@ class NotSupported(InvalidRequest):
 
     def __init__(self, feature: str, message: str | None = None) -> None:
         super().__init__(
-            message or f"The chosen model, or the server that runs it, does not support {feature}. Leave it out, or "
+            message
+            or f"The chosen model, or the server that runs it, does not support {feature}. Leave it out, or "
             "choose another model.",
             feature=feature,
         )

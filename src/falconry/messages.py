@@ -140,7 +140,7 @@ class Extras:
 
     Attributes:
         tools: functions that the model may call.
-        tool_choice: "auto", "required", or the name of the one function that must be called; "none" is an empty `tools`.
+        tool_choice: "auto", "required", or the name of the function that must be called; "none" is an empty `tools`.
         top_logprobs: give every token with its logprob and so many alternatives, 0 to 20; None for text alone.
         prompt_logprobs: give the prompt's tokens with their logprobs, too, in the first delta.
     """

@@ -27,6 +27,11 @@ WEATHER: Any = {
 }
 RESULT = {"type": "tool_result", "tool_use_id": "a"}
 REPLY = (Delta("Good "), Delta("day."), END)
+DIRECT = {"caller": {"type": "direct"}}
+
+
+def text_block(text: str) -> dict[str, object]:
+    return {"type": "text", "text": text, "citations": None}
 
 
 def client_of(server: LiveServer, key: str = "x") -> anthropic.AsyncAnthropic:
@@ -55,7 +60,7 @@ async def test_the_clients_message(services: Services) -> None:
         message = await client.messages.create(model="claude-opus", messages=HELLO, max_tokens=50)
     assert message.id.startswith("msg_")
     assert message.model == "scripted", "the name of the model that answered"
-    assert [block.to_dict() for block in message.content] == [{"type": "text", "text": "Good day."}]
+    assert [block.to_dict() for block in message.content] == [text_block("Good day.")]
     assert message.stop_reason == "end_turn"
     assert (message.usage.input_tokens, message.usage.output_tokens) == (7, 3)
 
@@ -76,7 +81,7 @@ async def test_the_clients_stream(services: Services) -> None:
 async def test_empty_replies_are_an_empty_text(services: Services, script: tuple[Delta, ...]) -> None:
     async with server_of(services, {"scripted": ScriptedEngine(script)}) as server, client_of(server) as client:
         message = await client.messages.create(model="x", messages=HELLO, max_tokens=50)
-        assert [block.to_dict() for block in message.content] == [{"type": "text", "text": ""}]
+        assert [block.to_dict() for block in message.content] == [text_block("")]
         async with client.messages.stream(model="x", messages=HELLO, max_tokens=50) as events:
             assert await events.get_final_text() == ""
         assert [name for name, _ in await events_of(server)] == [
@@ -93,7 +98,7 @@ async def test_a_stop_sequence_is_named_and_left_out(services: Services) -> None
     engine = CannedEngine(text="one two three", rate=math.inf)
     async with server_of(services, {"bot": engine}) as server:
         whole = (await post(server, stop_sequences=["zero", " two"])).json()
-        assert whole["content"] == [{"type": "text", "text": "one"}]
+        assert whole["content"] == [text_block("one")]
         assert (whole["stop_reason"], whole["stop_sequence"]) == ("stop_sequence", " two")
         events = await events_of(server, stop_sequences=["one"])
         assert events[-2][1]["delta"] == {"stop_reason": "stop_sequence", "stop_sequence": "one"}
@@ -109,7 +114,7 @@ async def test_thoughts_are_blocks_of_their_own_unless_they_are_not_wanted(servi
             final = await events.get_final_message()
         assert [block.type for block in final.content] == ["thinking", "text"]
         hidden = (await post(server, thinking={"type": "disabled"})).json()
-        assert hidden["content"] == [{"type": "text", "text": "Good day."}]
+        assert hidden["content"] == [text_block("Good day.")]
 
 
 async def test_tools_go_there_and_back(services: Services) -> None:
@@ -121,9 +126,9 @@ async def test_tools_go_there_and_back(services: Services) -> None:
         message = await client.messages.create(model="x", messages=HELLO, max_tokens=50, tools=[WEATHER, now])
         assert message.stop_reason == "tool_use"
         assert [block.to_dict() for block in message.content] == [
-            {"type": "text", "text": "Let me look."},
-            {"type": "tool_use", "id": "call_0", "name": "get_weather", "input": {"city": "Paris"}},
-            {"type": "tool_use", "id": "call_1", "name": "now", "input": {}},
+            text_block("Let me look."),
+            {"type": "tool_use", "id": "call_0", "name": "get_weather", "input": {"city": "Paris"}, **DIRECT},
+            {"type": "tool_use", "id": "call_1", "name": "now", "input": {}, **DIRECT},
         ]
         async with client.messages.stream(model="x", messages=HELLO, max_tokens=50, tools=[WEATHER, now]) as events:
             streamed = await events.get_final_message()
@@ -238,7 +243,7 @@ async def test_a_last_message_of_the_assistant_is_continued(services: Services) 
     engine = CannedEngine(text="one two three", rate=math.inf)
     messages = [*HELLO, {"role": "assistant", "content": [{"type": "text", "text": "one two"}]}]
     async with server_of(services, {"bot": engine, "scripted": ScriptedEngine(REPLY)}) as server:
-        assert (await post(server, messages=messages)).json()["content"] == [{"type": "text", "text": " three"}]
+        assert (await post(server, messages=messages)).json()["content"] == [text_block(" three")]
         refused = await post(server, messages=messages, model="scripted")
         assert refused.status_code == 400
         assert "continuing" in refused.json()["error"]["message"]

@@ -26,6 +26,10 @@ def events(writer: MessageWriter, *deltas: Delta) -> list[tuple[str, dict[str, A
     return read_events((writer.start(4) + stream + writer.end()).decode())
 
 
+def text_block(text: str) -> dict[str, object]:
+    return {"type": "text", "text": text, "citations": None}
+
+
 def test_a_message_has_what_clients_read() -> None:
     message = whole(MessageWriter("msg_1", "kestrel", []), Delta("a\u2028b"), *THOUGHTS[2:])
     assert message == {
@@ -33,14 +37,21 @@ def test_a_message_has_what_clients_read() -> None:
         "type": "message",
         "role": "assistant",
         "model": "kestrel",
-        "content": [{"type": "text", "text": "a\u2028b"}],
+        "content": [text_block("a\u2028b")],
         "stop_reason": "end_turn",
         "stop_sequence": None,
+        "stop_details": None,
+        "container": None,
         "usage": {
             "input_tokens": 4,
             "cache_creation_input_tokens": 0,
             "cache_read_input_tokens": 0,
+            "cache_creation": None,
             "output_tokens": 2,
+            "output_tokens_details": None,
+            "server_tool_use": None,
+            "service_tier": "standard",
+            "inference_geo": None,
         },
     }
 
@@ -75,14 +86,14 @@ def test_hidden_thoughts_leave_no_gap() -> None:
     assert {data["index"] for _, data in told if "index" in data} == {0}
     assert "hm" not in str(told)
     message = whole(MessageWriter("msg_1", "kestrel", [], thinking=False), *THOUGHTS)
-    assert message["content"] == [{"type": "text", "text": "yes"}]
+    assert message["content"] == [text_block("yes")]
 
 
 @pytest.mark.parametrize(
     "deltas", [(Delta(finish_reason="stop"),), (Delta(thinking="hm"), Delta(finish_reason="stop"))]
 )
 def test_a_reply_with_nothing_to_show_is_an_empty_text(deltas: tuple[Delta, ...]) -> None:
-    assert whole(MessageWriter("m", "k", [], thinking=False), *deltas)["content"] == [{"type": "text", "text": ""}]
+    assert whole(MessageWriter("m", "k", [], thinking=False), *deltas)["content"] == [text_block("")]
     names = [name for name, _ in events(MessageWriter("m", "k", [], thinking=False), *deltas)]
     assert names[1:3] == ["content_block_start", "content_block_stop"]
 
@@ -113,9 +124,11 @@ def test_a_call_is_a_block_whose_input_comes_in_pieces() -> None:
         "id": "c0",
         "name": "f",
         "input": {"a": 1},
+        "caller": {"type": "direct"},
     }
     told = [data for name, data in events(MessageWriter("m", "k", []), *deltas) if data.get("index") == 1]
-    assert told[0]["content_block"] == {"type": "tool_use", "id": "c0", "name": "f", "input": {}}
+    empty = {"type": "tool_use", "id": "c0", "name": "f", "input": {}, "caller": {"type": "direct"}}
+    assert told[0]["content_block"] == empty
     assert "".join(data["delta"]["partial_json"] for data in told[1:-1]) == '{"a":1}'
 
 

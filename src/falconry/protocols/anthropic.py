@@ -145,6 +145,8 @@ class MessageWriter:
             "content": blocks,
             "stop_reason": reason,
             "stop_sequence": stop,
+            "stop_details": None,
+            "container": None,
             "usage": _usage(usage),
         }
 
@@ -158,10 +160,10 @@ _DELTAS = {
 
 def _empty_block(part: Part) -> dict[str, object]:
     if part.kind == "tool_call":
-        return {"type": "tool_use", "id": part.call_id, "name": part.name, "input": {}}
+        return {"type": "tool_use", "id": part.call_id, "name": part.name, "input": {}, "caller": {"type": "direct"}}
     if part.kind == "thinking":
         return {"type": "thinking", "thinking": "", "signature": ""}
-    return {"type": "text", "text": ""}
+    return {"type": "text", "text": "", "citations": None}
 
 
 def _usage(usage: Usage) -> dict[str, object]:
@@ -171,5 +173,10 @@ def _usage(usage: Usage) -> dict[str, object]:
         "input_tokens": usage.prompt_tokens,
         "cache_creation_input_tokens": 0,
         "cache_read_input_tokens": 0,
+        "cache_creation": None,
         "output_tokens": usage.completion_tokens,
+        "output_tokens_details": None,
+        "server_tool_use": None,
+        "service_tier": "standard",
+        "inference_geo": None,
     }

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from falconry.errors import FalconryError
+from falconry.errors import ContextWindowExceeded, FalconryError
 from falconry.messages import FinishReason, Token, ToolCall, ToolCallDelta, Usage
 from falconry.protocols.logprobs import finite
 from falconry.protocols.sse import dump_json
@@ -260,7 +260,10 @@ def error_body(error: FalconryError) -> dict[str, object]:
     kind = _ERROR_TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "server_error")
     param = error.details.get("field")
     code = "invalid_api_key" if error.status == 401 else error.code
-    body = {"message": error.message, "type": kind, "param": param if isinstance(param, str) else None, "code": code}
+    message = error.message
+    if isinstance(error, ContextWindowExceeded):  # litellm, aider and others know it by OpenAI's words alone
+        message = f"This model's maximum context length is {error.limit} tokens. {message}"
+    body = {"message": message, "type": kind, "param": param if isinstance(param, str) else None, "code": code}
     return {"error": body, "error_type": "validation" if error.status < 500 else "generation"}
 
 

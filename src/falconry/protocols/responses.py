@@ -7,6 +7,7 @@ them and of the events. https://platform.openai.com/docs/api-reference/responses
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 
 from falconry.errors import FalconryError
@@ -85,6 +86,8 @@ class ResponseWriter:
         response["usage"] = _usage(self.reply.usage or Usage())
         if cut:
             response["incomplete_details"] = {"reason": "max_output_tokens"}
+        else:
+            response["completed_at"] = int(time.time())
         return response
 
     def _response(self, status: str, output: list[dict[str, object]]) -> dict[str, object]:
@@ -93,6 +96,7 @@ class ResponseWriter:
             "object": "response",
             "created_at": self._created,
             "status": status,
+            "completed_at": None,
             "background": False,
             "error": None,
             "incomplete_details": None,
@@ -100,6 +104,12 @@ class ResponseWriter:
             "output": output,
             "previous_response_id": None,
             "store": False,
+            "presence_penalty": 0.0,
+            "frequency_penalty": 0.0,
+            "max_tool_calls": None,
+            "prompt_cache_key": None,
+            "safety_identifier": None,
+            "service_tier": "default",
             "truncation": "disabled",
             "usage": None,
         }
