@@ -43,8 +43,8 @@ Made by `make compat` on {date}; edit scripts/compat_table.py or the probes in t
 
 Clients that others wrote, each in the version named, did what its users do with it: against Falconry {falconry} with
 the built-in model, and, for comparison, against llama.cpp's own server (of xllamacpp {engine}) with the same model. A
-cell says how many of the checks passed; `°` marks a failure whose reason lies outside the server. What failed stands
-below with its reason. The light ones of these clients run with the ordinary tests as well.
+cell says how many of the checks passed; `°` marks a failure whose reason lies outside the server, or that was decided
+on. What failed stands below with its reason. The light ones of these clients run with the ordinary tests as well.
 """
 SMALL = """
 The built-in model has a few million parameters, and its chat template knows no tools: what is checked is the protocol,
