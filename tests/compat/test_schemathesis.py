@@ -17,7 +17,6 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
-    negative_data_rejection,
     positive_data_acceptance,
     response_schema_conformance,
     status_code_conformance,
@@ -33,7 +32,7 @@ CONFORMANCE: list[Any] = [
     content_type_conformance,
     response_schema_conformance,
 ]
-STRICT: list[Any] = [*CONFORMANCE, positive_data_acceptance, negative_data_rejection]
+STRICT: list[Any] = [*CONFORMANCE, positive_data_acceptance]
 
 
 @pytest.fixture(scope="module")
