@@ -129,3 +129,25 @@ async def test_the_engines_hear_who_asks(chats: list[Chat], monkeypatch: pytest.
             await until_text(chat, reply, 1)
     assert seen == [chat._owner_id for chat in chats]
     assert len(set(seen)) == 3
+
+
+async def test_the_reply_of_somebody_who_was_removed_ends_and_gives_its_model_back(chats: list[Chat]) -> None:
+    ada, bob, _ = chats
+    conversation = await ada.create_conversation()
+    _, reply = await ada.ask(conversation.id, "hello", parent_id=None)
+    await until_text(ada, reply, 1)
+    running = ada.find(reply.id)
+    assert running is not None
+    assert running.task is not None
+    async with reply_in_flight(bob) as other:
+        # As another process does it, `falconry users remove` for instance: nobody tells this one.
+        users = Users(ada._store._db)
+        await users.set_role((await users.find("bob") or pytest.fail("no bob")).id, "admin")
+        await users.remove(ada._owner_id)
+        async with asyncio.timeout(5):
+            await running.task
+        assert ada.find(reply.id) is None
+        assert running.status == "interrupted"
+        still = bob.find(other.id)
+        assert still is not None
+        assert still.status == "running"

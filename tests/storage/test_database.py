@@ -89,6 +89,8 @@ async def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
     async with await Database.open(f"sqlite:///{path}", tmp_path / "running"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+        (lock,) = (tmp_path / "running").iterdir()
+        assert stat.S_IMODE(lock.stat().st_mode) == 0o600
 
 
 async def test_a_missing_driver_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

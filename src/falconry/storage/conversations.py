@@ -136,10 +136,16 @@ class Conversations:
         return await self._db.write(run, durable=True)
 
     async def save_text(self, reply_id: str, content: str, thinking: str) -> None:
-        """Store a running reply's text so far. The hot path: every 100 ms of every reply."""
+        """Store a running reply's text so far. The hot path: every 100 ms of every reply.
+
+        Raises ReplyNotFound where it is gone: its conversation, or whose it was, has been removed meanwhile.
+        """
         values = {"reply_id": reply_id, "text": storable(content), "thoughts": storable(thinking)}
-        if not self._db.write_now(_SAVE_TEXT, values):
-            await self._db.write(lambda c: c.execute(_SAVE_TEXT, values))
+        changed = self._db.write_now(_SAVE_TEXT, values)
+        if changed is None:
+            changed = await self._db.write(lambda c: c.execute(_SAVE_TEXT, values).rowcount)
+        if changed == 0:
+            raise ReplyNotFound("This reply does not exist.")
 
     async def save_context(self, reply_id: str, model: str, context: ContextUse) -> None:
         values = {"model": model, "context": asdict(context)}

@@ -85,22 +85,23 @@ class Database:
 
         return await self._run(self._write_threads, run)
 
-    def write_now(self, statement: Executable, values: Mapping[str, object]) -> bool:
-        """Commit one small statement without leaving the event loop's thread; False where that would have to wait.
+    def write_now(self, statement: Executable, values: Mapping[str, object]) -> int | None:
+        """Commit one small statement without leaving the event loop's thread; None where that would have to wait.
+
+        Gives how many rows it changed.
 
         Nothing here touches the disk itself: the commit goes into the system's cache, and the write-ahead log is
         copied into the database by the writer thread.
         """
         if not self.is_sqlite:
-            return False
+            return None
         try:
             if self._instant is None:
                 self._instant = self._instant_engine.connect()
             with self._instant.begin():
-                self._instant.execute(statement, values)
+                return self._instant.execute(statement, values).rowcount
         except OperationalError:
-            return False  # locked, full, gone: the ordinary way waits, or says what is wrong
-        return True
+            return None  # locked, full, gone: the ordinary way waits, or says what is wrong
 
     async def read(self, function: Callable[[Connection], T]) -> T:
         """Run in one transaction that only reads."""
@@ -157,7 +158,7 @@ class Owner:
         self._folder = folder
         self.name = f"{socket.gethostname()}/{uuid.uuid4().hex}"
         self._path = self._lock_path(self.name)
-        self._file: IO[bytes] | None = self._path.open("wb")
+        self._file: IO[bytes] | None = open(self._path, "wb", opener=_private)  # noqa: SIM115 - open as long as we are
         _try_lock(self._file)
 
     def _lock_path(self, name: str) -> Path:
@@ -184,6 +185,10 @@ class Owner:
             self._file.close()
             self._file = None
             self._path.unlink(missing_ok=True)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _try_lock(file: IO[bytes]) -> bool:
