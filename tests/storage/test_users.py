@@ -36,6 +36,12 @@ async def test_one_name_is_one_user(users: Users, taken: str, same: str) -> None
     assert error.value.code == "name_taken"
 
 
+@pytest.mark.parametrize("name", ["a\0da", "\0", "ada\udcff"])
+async def test_nobody_has_a_name_that_no_database_can_hold(users: Users, name: str) -> None:
+    await users.add("ada", "admin", "hash 1")
+    assert await users.find(name) is None
+
+
 async def test_the_first_user_is_an_admin_and_has_what_was_there_before(users: Users, store: Conversations) -> None:
     before = await store.create("before")
     ada = await users.add("ada", "user", "a hash")

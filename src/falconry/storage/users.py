@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
 
 from falconry.errors import InvalidRequest, NotFound
-from falconry.storage.conversations import new_id
+from falconry.storage.conversations import new_id, storable
 from falconry.storage.database import Database
 from falconry.storage.tables import conversations, sessions, users
 
@@ -72,6 +72,9 @@ class Users:
         return await self._db.read(lambda c: c.execute(select(users.c.id).limit(1)).first() is not None)
 
     async def find(self, name: str) -> User | None:
+        """The user with a name. Nobody has one that no database could hold."""
+        if storable(name) != name:
+            return None
         row = await self._db.read(lambda c: _row(c, name))
         return _to_user(row) if row is not None else None
 
