@@ -66,6 +66,14 @@ async def test_what_a_stranger_tries_first(site: Site, path: str) -> None:
         assert (await client.post("/gradio_api/upload", files={"files": b"x"})).status_code == 404
 
 
+@pytest.mark.parametrize("folder", ["/assets", "/static/fonts", "/static/js"])
+@pytest.mark.parametrize("name", ["x" * 300, "x/" * 3000 + "x", "%01", "a%0ab", "猎鹰"], ids=range(5))
+async def test_a_file_of_gradios_by_an_impossible_name_is_not_found(site: Site, folder: str, name: str) -> None:
+    async with httpx.AsyncClient(base_url=site.url, trust_env=False) as client:
+        answer = await client.get(f"{folder}/{name}")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+
+
 @pytest.mark.browser
 async def test_nothing_that_a_page_asks_for_is_missing(site: Site, open_page: OpenPage) -> None:
     page = await open_page("/", locale="en-GB")  # a browser of its own, with nothing in its cache

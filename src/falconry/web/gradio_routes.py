@@ -8,9 +8,8 @@ nothing they ask for is missing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-
-from starlette.routing import compile_path
 
 from falconry.gate.marks import Access
 from falconry.gate.route_table import Entry
@@ -18,8 +17,15 @@ from falconry.gate.route_table import Entry
 _READ = frozenset({"GET"})
 _USER = Access("user", "conversations")
 _FILES = ("/theme.css", "/assets/{path:path}", "/static/fonts/{path:path}", "/static/js/{path:path}")
+# What Gradio's files are called; a longer name is an error of the file system, which Gradio hands on as a 500.
+_FILE_NAME = r"[A-Za-z0-9._-]{1,200}(?:/[A-Za-z0-9._-]{1,200}){0,4}"
 
 
 def gradio_entries(pages: Sequence[str]) -> list[Entry]:
     """The entries for the pages of a `gr.Blocks`, each `/` or `/name`, and for the files they are made of."""
-    return [Entry(path, _READ, _USER, compile_path(path)[0]) for path in (*pages, *_FILES)]
+    return [Entry(path, _READ, _USER, _pattern(path)) for path in (*pages, *_FILES)]
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    start, separator, _ = path.partition("{path:path}")
+    return re.compile(re.escape(start) + (_FILE_NAME if separator else ""))
