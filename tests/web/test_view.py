@@ -134,6 +134,13 @@ async def test_unknown_conversation_is_an_error_in_the_asked_language(view: View
     assert (await view.client.get("/view/conversations/none/events")).status_code == 404
 
 
+@pytest.mark.parametrize("before", ["\0", "x", "0" * 33, ""])
+async def test_only_an_id_can_be_asked_before(view: View, before: str) -> None:
+    conversation = await view.chat.create_conversation()
+    answer = await view.client.get(f"/view/conversations/{conversation.id}", params={"before": before})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_field")
+
+
 async def test_failed_reply_says_why_in_both_languages(view: View) -> None:
     reply = await view.ended(await view.ask("tiny", "word " * 500))
     for lang, words in (("en", "Shorten it"), ("zh-Hans-CN", "请缩短消息")):

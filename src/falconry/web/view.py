@@ -31,7 +31,7 @@ def view_router(services: Services) -> APIRouter:
     async def conversation_view(
         asker: Asker,
         conversation_id: str,
-        before: Annotated[str | None, Query(max_length=64)] = None,
+        before: Annotated[str | None, Query(pattern="^[0-9a-f]{32}$")] = None,  # PostgreSQL takes no NUL to look for
         limit: Annotated[int, Query(ge=1, le=200)] = 60,
         lang: Lang = "en",
     ) -> Response:
