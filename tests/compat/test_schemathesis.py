@@ -35,9 +35,10 @@ CONFORMANCE: list[Any] = [
 STRICT: list[Any] = [*CONFORMANCE, positive_data_acceptance]
 
 
-@pytest.fixture(scope="module")
-def falconry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Falconry]:
-    with Falconry(tmp_path_factory.mktemp("schemathesis") / "data", canned=False, model="eyas") as running:
+@pytest.fixture
+def falconry(tmp_path: Path) -> Iterator[Falconry]:
+    """One for each test: what one has asked for must not stand in the way of the next."""
+    with Falconry(tmp_path / "data", canned=False, model="eyas") as running:
         yield running
 
 
@@ -66,8 +67,9 @@ def our_api(falconry: Falconry) -> Any:
     described = httpx.get(f"{falconry.url}/openapi.json", trust_env=False).json()
     loaded = schemathesis.openapi.from_dict(described)
     loaded.config.update(base_url=falconry.url)
-    # Live streams end when the reader leaves, and schemathesis does not.
-    return loaded.exclude(path_regex="/events$")
+    # Live streams end when the reader leaves, and schemathesis does not; and the first user who is made would have all
+    # that is asked afterwards answered with 401.
+    return loaded.exclude(path_regex="/events$|^/api/admin/users$")
 
 
 def tgi_api(falconry: Falconry) -> Any:
