@@ -6,10 +6,13 @@ import asyncio
 import re
 import socket
 import sqlite3
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from falconry.cli import listen
 from falconry.cli.listen import address_of, open_listener
 from falconry.cli.terminal import Terminal
 from falconry.errors import InvalidRequest, StorageError
@@ -147,3 +150,25 @@ def test_on_all_addresses_the_one_that_others_see_is_shown() -> None:
     with socket.socket() as listener:
         listener.bind(("0.0.0.0", 0))
         assert re.fullmatch(r"http://(?!0\.)\d+\.\d+\.\d+\.\d+:\d+", address_of(listener))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the options have other names elsewhere")
+async def test_a_reader_that_does_not_read_is_sent_little_and_then_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listen, "ABANDONED", 1)
+    loop = asyncio.get_running_loop()
+    with open_listener(Settings(port=0, data_dir=tmp_path), TERMINAL) as listener, socket.socket() as reader:
+        listener.setblocking(False)
+        reader.setblocking(False)
+        await loop.sock_connect(reader, listener.getsockname())
+        writer, _ = await loop.sock_accept(listener)
+        with writer:
+            sending = loop.create_task(loop.sock_sendall(writer, bytes(16 * 2**20)))
+            with pytest.raises(TimeoutError):  # the kernel's, ETIMEDOUT
+                await asyncio.wait_for(sending, 10)
+        read = 0
+        with suppress(OSError):
+            while data := await loop.sock_recv(reader, 2**20):
+                read += len(data)
+        assert read < 512 * 1024
