@@ -14,6 +14,7 @@ from typing import Any
 from falconry.api.tool_reader import ToolReader, with_calls
 from falconry.api.tools import CALL_END, NO_TOOLS, RESPONSE, ToolUse, call_grammar, in_words, speaks_of_tools
 from falconry.chat.prompt_format import PLAIN_STOP, plain_prompt
+from falconry.engines.base import Engine
 from falconry.engines.pool import EnginePool
 from falconry.errors import EngineInterrupted
 from falconry.messages import (
@@ -33,6 +34,8 @@ from falconry.protocols.grammar import check_schema, regex_to_gbnf
 
 _SEEDS = 2**32 - 1
 _MOST_STOP = 16  # as in SamplingParams
+_COUNTED = 64 * 1024
+"""Characters of a reply that are kept to be counted, where its server does not tell how many tokens it was."""
 ABREAST = 8
 """Replies that one request has in the works at the same time; the others wait here and not in the engine's queue."""
 
@@ -143,17 +146,17 @@ async def generate(pool: EnginePool, plan: Plan, owner: str, number: int = 0) ->
         names = [tool.name for tool in plan.tools.allowed]
         reader = ToolReader(names, forced=plan.tools.forced, parallel=plan.tools.parallel)
         deltas = with_calls(deltas, reader)
-    text: list[str] = []
+    said = _Sample()
     async with aclosing(deltas):
         async for delta in deltas:
-            text.append(delta.text)
+            said.add(delta.text)
             if delta.tool_calls and not plan.parallel_tools:
                 delta = replace(delta, tool_calls=tuple(call for call in delta.tool_calls if call.index == 0))
             if delta.finish_reason is None:
                 yield delta
                 continue
             if delta.usage is None:
-                delta = replace(delta, usage=await _counted(pool, plan, "".join(text)))
+                delta = replace(delta, usage=await _counted(pool, plan, said))
             if delta.stop_sequence not in plan.stop:
                 delta = replace(delta, stop_sequence=None)
             yield delta
@@ -161,11 +164,32 @@ async def generate(pool: EnginePool, plan: Plan, owner: str, number: int = 0) ->
     raise EngineInterrupted("The model stopped in the middle of its reply. Ask again.")
 
 
-async def _counted(pool: EnginePool, plan: Plan, text: str) -> Usage:
+class _Sample:
+    """The beginning of a text, and its length: replies without end must not be kept for the sake of their count."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._kept = self._length = 0
+
+    def add(self, text: str) -> None:
+        self._length += len(text)
+        if text and self._kept < _COUNTED:
+            self._pieces.append(text)
+            self._kept += len(text)
+
+    async def tokens(self, engine: Engine) -> int:
+        """As many as the engine counts; beyond the part that is kept, as many for a character as in it."""
+        if not self._kept:
+            return 0
+        counted = (await engine.count_tokens("".join(self._pieces))).tokens
+        return round(counted * self._length / self._kept)
+
+
+async def _counted(pool: EnginePool, plan: Plan, said: _Sample) -> Usage:
     """The usage of a backend that does not report it."""
     async with pool.engine(plan.model) as engine:
         prompt = await engine.count_tokens(plan.prompt)
-        return Usage(prompt.tokens, (await engine.count_tokens(text)).tokens if text else 0)
+        return Usage(prompt.tokens, await said.tokens(engine))
 
 
 @dataclass(slots=True)
