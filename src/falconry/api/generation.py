@@ -34,7 +34,7 @@ from falconry.protocols.grammar import check_schema, regex_to_gbnf
 
 _SEEDS = 2**32 - 1
 _MOST_STOP = 16  # as in SamplingParams
-_COUNTED = 64 * 1024
+_COUNTED = 16 * 1024
 """Characters of a reply that are kept to be counted, where its server does not tell how many tokens it was."""
 ABREAST = 8
 """Replies that one request has in the works at the same time; the others wait here and not in the engine's queue."""
