@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -19,12 +19,15 @@ class Door:
     """A route that generates, whole and as a stream.
 
     Attributes:
-        model: the name of the body's field for it; None where the protocol names none.
+        ask: the body for a prompt and so many tokens.
+        shape: what makes the reply one of JSON, this text in quotes.
+        names_model: a request may choose its model.
     """
 
     name: str
     path: str
     ask: Callable[[str, int], Json]
+    shape: Callable[[str], Json]
     names_model: bool = True
 
     def body(self, prompt: str, tokens: int, *, stream: bool, model: str | None = None) -> Json:
@@ -48,19 +51,61 @@ def _inputs(prompt: str, tokens: int) -> Json:
     return {"inputs": prompt, "parameters": {"max_new_tokens": tokens}}
 
 
+def _format(text: str) -> Json:
+    schema = {"name": "m", "schema": {"enum": [text]}}
+    return {"response_format": {"type": "json_schema", "json_schema": schema}}
+
+
+def _text_format(text: str) -> Json:
+    return {"text": {"format": {"type": "json_schema", "name": "m", "schema": {"enum": [text]}}}}
+
+
+def _output_config(text: str) -> Json:
+    return {"output_config": {"format": {"type": "json_schema", "schema": {"enum": [text]}}}}
+
+
+def _grammar(text: str) -> Json:
+    return {"parameters": {"max_new_tokens": 64, "grammar": {"type": "regex", "value": f'"{text}"'}}}
+
+
 DOORS = (
-    Door("chat", "/v1/chat/completions", _messages),
-    Door("completions", "/v1/completions", _text),
-    Door("responses", "/v1/responses", _response),
-    Door("messages", "/v1/messages", _messages),
-    Door("tgi", "/", _inputs, names_model=False),
+    Door("chat", "/v1/chat/completions", _messages, _format),
+    Door("completions", "/v1/completions", _text, _format),
+    Door("responses", "/v1/responses", _response, _text_format),
+    Door("messages", "/v1/messages", _messages, _output_config),
+    Door("tgi", "/", _inputs, _grammar, names_model=False),
 )
 WAYS = [(door, stream) for door in DOORS for stream in (False, True)]
 
 
+def frames_of(stream: str) -> list[Json]:
+    """The data of a stream's events; a last one that is cut off is left out."""
+    frames: list[Json] = []
+    for line in stream.splitlines():
+        if line.startswith("data: {"):
+            with suppress(ValueError):
+                frames.append(json.loads(line.removeprefix("data: ")))
+    return frames
+
+
+def text_of(stream: str) -> str:
+    """The text that a stream has shown so far, in whichever protocol."""
+    return "".join(_piece(frame) for frame in frames_of(stream))
+
+
+def _piece(frame: Json) -> str:
+    if "token" in frame:
+        return "" if frame["token"]["special"] else str(frame["token"]["text"])
+    if frame.get("type") == "response.output_text.delta":
+        return str(frame["delta"])
+    if frame.get("type") == "content_block_delta":
+        return str(frame["delta"].get("text", ""))
+    return "".join(each.get("text") or each.get("delta", {}).get("content") or "" for each in frame.get("choices", []))
+
+
 def verdict(stream: str) -> Verdict:
     """How a client sees the end of a stream: by the last event of its protocol, by an error, or not at all."""
-    frames = [json.loads(data) for line in stream.splitlines() if (data := line.removeprefix("data: ")).startswith("{")]
+    frames = frames_of(stream)
     if any(_is_failure(frame) for frame in frames):
         return "failed"
     return "finished" if any(_is_end(frame) for frame in frames) else "broken"
