@@ -222,16 +222,16 @@ def test_a_prompt_that_is_too_long_is_told_with_both_numbers() -> None:
 def test_tokens_of_a_text_name_their_characters() -> None:
     eagle = "鷹".encode()
     begin = Token(0, "<s>", special=True)
-    found = simple_tokens("a 鷹b", [begin, *tokens_of(b"a", b" ", eagle[:2], eagle[2:], b"b")])
+    found = list(simple_tokens("a 鷹b", [begin, *tokens_of(b"a", b" ", eagle[:2], eagle[2:], b"b")]))
     assert [(token["start"], token["stop"]) for token in found] == [(0, 0), (0, 1), (1, 2), (2, 3), (2, 3), (3, 4)]
     assert [token["text"] for token in found] == ["", "a", " ", "鷹", "鷹", "b"]
 
 
 def test_the_blank_that_a_tokenizer_puts_before_the_first_word_is_no_character() -> None:
-    found = simple_tokens("ab c", tokens_of(b" ab", b" c"))
+    found = list(simple_tokens("ab c", tokens_of(b" ab", b" c")))
     assert [(token["text"], token["start"], token["stop"]) for token in found] == [("ab", 0, 2), (" c", 2, 4)]
 
 
 def test_a_special_token_that_is_written_out_has_its_characters() -> None:
-    found = simple_tokens("<|im_end|>a", [EOS, *tokens_of(b"a")])
+    found = list(simple_tokens("<|im_end|>a", [EOS, *tokens_of(b"a")]))
     assert [token["text"] for token in found] == ["<|im_end|>", "a"]

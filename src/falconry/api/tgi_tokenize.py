@@ -7,7 +7,8 @@ TGI's clients send `inputs`, vLLM's `prompt` or `messages` (lm-evaluation-harnes
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Annotated
 
 from fastapi import APIRouter, Request
@@ -28,6 +29,9 @@ from falconry.messages import SamplingParams, Token, TokenPrompt
 from falconry.protocols.sse import dump_json
 from falconry.protocols.tgi_answers import simple_tokens
 from falconry.services import Services
+
+_AT_ONCE = 2000
+"""Tokens that are written down before others have their turn, in some milliseconds."""
 
 
 class TokenizeBody(Body):
@@ -97,11 +101,12 @@ async def _tokenize(pool: EnginePool, body: TokenizeBody) -> Response:
     async with pool.engine() as engine:
         if body.inputs is not None:
             tokens = await tokens_of(engine, body.inputs, added=body.add_special_tokens is not False)
-            return await _json_of_many(lambda: simple_tokens(body.inputs or "", tokens))
+            return _response(await _dump_many(simple_tokens(body.inputs, tokens)))
         if body.content is not None:
             names = body.parse_special is not False
             tokens = await tokens_of(engine, body.content, added=body.add_special is True, names=names)
-            return _json({"tokens": [_piece(token) if body.with_pieces else token.id for token in tokens]})
+            pieces = (_piece(token) if body.with_pieces else token.id for token in tokens)
+            return _response(f'{{"tokens":{await _dump_many(pieces)}}}')
         if body.prompt is not None:
             tokens = await tokens_of(engine, body.prompt, added=body.add_special_tokens is not False)
         elif body.messages is not None:
@@ -136,7 +141,8 @@ async def _chat_tokenize(pool: EnginePool, body: ChatBody) -> Response:
     text = await _templated(pool, body)
     async with pool.engine() as engine:
         tokens = await tokens_of(engine, text, added=False)
-    return await _json_of_many(lambda: {"tokenize_response": simple_tokens(text, tokens), "templated_text": text})
+    listed = await _dump_many(simple_tokens(text, tokens))
+    return _response(f'{{"tokenize_response":{listed},"templated_text":{dump_json(text)}}}')
 
 
 async def _templated(pool: EnginePool, body: ChatBody) -> str:
@@ -156,9 +162,14 @@ async def _templated(pool: EnginePool, body: ChatBody) -> str:
     return text
 
 
-async def _json_of_many(value: Callable[[], object]) -> Response:
-    """In a thread: a hundred thousand tokens take half a second, and streams must not wait for them."""
-    return _response(await asyncio.to_thread(lambda: dump_json(value())))
+async def _dump_many(values: Iterable[object]) -> str:
+    """A JSON list, some at a time: for half a million tokens in one go everybody else would wait half a second."""
+    rest = iter(values)
+    parts = []
+    while some := list(islice(rest, _AT_ONCE)):
+        parts.append(dump_json(some)[1:-1])
+        await asyncio.sleep(0)
+    return f"[{','.join(parts)}]"
 
 
 def _json(value: object) -> Response:

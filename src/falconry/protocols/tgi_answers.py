@@ -9,7 +9,7 @@ https://github.com/huggingface/text-generation-inference/tree/main/router/src
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from falconry.errors import ContextWindowExceeded, EngineInterrupted, FalconryError
@@ -250,7 +250,7 @@ def _kind(error: FalconryError) -> str:
     return "unhealthy" if error.status == 503 else "generation"
 
 
-def simple_tokens(text: str, tokens: Sequence[Token]) -> list[dict[str, object]]:
+def simple_tokens(text: str, tokens: Iterable[Token]) -> Iterator[dict[str, object]]:
     """The answer of /tokenize: tokens with the characters of the text that they stand for, from start to stop.
 
     What the model adds by itself stands for none. Several tokens may share a character.
@@ -258,7 +258,6 @@ def simple_tokens(text: str, tokens: Sequence[Token]) -> list[dict[str, object]]
     raw = text.encode("utf-8", "replace")
     # In which character each byte lies, and one past the end.
     lies_in = [place for place, letter in enumerate(text) for _ in letter.encode("utf-8", "replace")] + [len(text)]
-    found: list[dict[str, object]] = []
     at = 0
     for token in tokens:
         piece = token.text.encode("utf-8", "replace") if token.special else token.raw
@@ -268,5 +267,4 @@ def simple_tokens(text: str, tokens: Sequence[Token]) -> list[dict[str, object]]
         if piece and raw.startswith(piece, at):
             at += len(piece)
             stop = lies_in[at - 1] + 1
-        found.append({"id": token.id, "text": text[start:stop], "start": start, "stop": stop})
-    return found
+        yield {"id": token.id, "text": text[start:stop], "start": start, "stop": stop}
