@@ -82,3 +82,10 @@ def test_lists_and_objects_are_counted() -> None:
     assert caught.value.code == "too_many_values"
     with pytest.raises(InvalidRequest):
         loads(b"[" + b"[]," * 10**6 + b"1]")
+
+
+def test_an_object_has_so_many_keys() -> None:
+    check_json({"a": {"b": 1, "c": 2}}, nodes=2)
+    with pytest.raises(InvalidRequest) as caught:
+        check_json([{"b": 1, "c": 2, "d": 3}], nodes=2)
+    assert (caught.value.code, caught.value.details) == ("too_many_keys", {"limit": 2})

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -17,6 +16,8 @@ from pydantic import (
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
+
+from falconry.api.request_body import RequestBody
 
 
 def _whole(value: Any) -> Any:
@@ -63,7 +64,7 @@ Prompts: TypeAlias = (
 )
 
 
-class Body(BaseModel):
+class Body(RequestBody):
     model_config = ConfigDict(extra="ignore")
 
 

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from falconry.access.people import People
 from falconry.access.person import Person, Role, Scope
+from falconry.api.request_body import RequestBody
 from falconry.api.schemas import Id
 from falconry.api.strict import StrictRoute
 from falconry.errors import InvalidRequest, NotAllowed, NotAuthenticated
@@ -24,7 +25,7 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 Password = Annotated[str, Field(max_length=1000)]
 
 
-class _Body(BaseModel):
+class _Body(RequestBody):
     # A refused password must not come back in the sentence that refuses it.
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 

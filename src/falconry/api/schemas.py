@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from falconry.api.request_body import RequestBody
 from falconry.messages import Conversation, SamplingParams, StoredMessage
 
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
@@ -14,7 +15,7 @@ ModelName = Annotated[str, Field(max_length=300)]
 StopText = Annotated[str, Field(max_length=256)]
 
 
-class Params(BaseModel):
+class Params(RequestBody):
     """Sampling params; what is left out has its default. Ranges as in `falconry.messages.SamplingParams`."""
 
     model_config = ConfigDict(extra="forbid")
@@ -32,7 +33,7 @@ class Params(BaseModel):
         return SamplingParams(**{**self.model_dump(), "stop": tuple(self.stop)})
 
 
-class TurnOptions(BaseModel):
+class TurnOptions(RequestBody):
     """With what to answer. `system` null is the default system message, "" is none."""
 
     model_config = ConfigDict(extra="forbid")
@@ -55,13 +56,13 @@ class ContextQuestion(TurnOptions):
     draft: str = Field("", max_length=4 * 1024 * 1024)
 
 
-class NewConversation(BaseModel):
+class NewConversation(RequestBody):
     model_config = ConfigDict(extra="forbid")
 
     title: str = Field("", max_length=200)
 
 
-class Completion(BaseModel):
+class Completion(RequestBody):
     """A raw prompt to be continued; nothing is remembered."""
 
     model_config = ConfigDict(extra="forbid")

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from typing import Any, Literal, NoReturn
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from falconry.api.openai_schemas import Integer, StopText
+from falconry.api.request_body import RequestBody
 from falconry.errors import InvalidRequest, NotSupported
 from falconry.messages import Grammar, SamplingParams
 from falconry.protocols.json_limits import loads
@@ -30,7 +31,7 @@ _OPEN = frozenset({"additionalProperties", "patternProperties", "unevaluatedProp
 _CONFIG = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
 
 
-class GrammarSpec(BaseModel):
+class GrammarSpec(RequestBody):
     """The shape of the reply: a JSON schema, as an object or as JSON text, or a regular expression."""
 
     model_config = _CONFIG
@@ -69,7 +70,7 @@ def _closed(schema: Any) -> Any:
     return closed
 
 
-class Parameters(BaseModel):
+class Parameters(RequestBody):
     """How to generate. Nothing set is greedy; one of temperature, top_k, top_p and typical_p samples."""
 
     model_config = _CONFIG
@@ -167,7 +168,7 @@ class Parameters(BaseModel):
         )
 
 
-class GenerateRequest(BaseModel):
+class GenerateRequest(RequestBody):
     """A raw prompt to be continued. Without `parameters` it samples; with empty ones it is greedy."""
 
     model_config = _CONFIG

@@ -11,7 +11,7 @@ from falconry.errors import InvalidRequest
 DEPTH = 64
 """Containers in containers. Schemas of tools reach 20 or 30."""
 NODES = 100_000
-"""Lists and objects."""
+"""Lists and objects, and keys of one object."""
 _INFINITE = (math.inf, -math.inf)
 
 
@@ -22,7 +22,7 @@ def loads(raw: bytes, *, depth: int = DEPTH, nodes: int = NODES) -> object:
     string is let through: JavaScript writes them, and replaces them when it reads.
 
     Raises:
-        InvalidRequest: "invalid_json", "too_deep", "too_many_values".
+        InvalidRequest: "invalid_json", "too_deep", "too_many_values", "too_many_keys".
     """
     try:
         text = raw.decode()
@@ -40,7 +40,8 @@ def loads(raw: bytes, *, depth: int = DEPTH, nodes: int = NODES) -> object:
 
 
 def check_json(value: object, *, depth: int = DEPTH, nodes: int = NODES) -> None:
-    """Raise InvalidRequest where lists and objects are nested deeper than `depth`, or are more than `nodes`."""
+    """Raise InvalidRequest where lists and objects are nested deeper than `depth`, or are more than `nodes`; and where
+    one object has more keys."""
     level = [value] if isinstance(value, dict | list) else []
     left = depth
     count = len(level)
@@ -48,6 +49,12 @@ def check_json(value: object, *, depth: int = DEPTH, nodes: int = NODES) -> None
         if left == 0:
             raise _too_deep(depth)
         left -= 1
+        if any(type(container) is dict and len(container) > nodes for container in level):
+            raise InvalidRequest(
+                f"An object of the JSON has more than {nodes} keys. Send less at a time.",
+                code="too_many_keys",
+                limit=nodes,
+            )
         # The parser makes exactly these two types, so the quick comparison is enough.
         level = [
             child
