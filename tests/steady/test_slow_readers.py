@@ -10,6 +10,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from statistics import median
 from time import monotonic
+from typing import Any
 
 import httpx
 import pytest
@@ -84,7 +85,7 @@ async def flooded(
     """A Falconry with such a server, and with a local model for everybody else."""
     async with serve(flood) as stub:
         endpoints = json.dumps([{"name": "flood", "url": f"{stub.url}/v1"}])
-        settings = {"endpoints": endpoints, "models": endless, "model": "flood", "canned": False}
+        settings: dict[str, Any] = {"endpoints": endpoints, "models": endless, "model": "flood", "canned": False}
         with Falconry(tmp_path / "data", **settings) as falconry:
             async with httpx.AsyncClient(base_url=falconry.url, trust_env=False, timeout=60) as client:
                 yield falconry, client
