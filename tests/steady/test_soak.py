@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import httpx
 import pytest
@@ -63,7 +64,7 @@ async def test_what_was_done_leaves_no_task_and_no_object(make_settings: Callabl
 async def test_nothing_grows(tmp_path: Path) -> None:
     """SOAK_MINUTES, half an hour by default. Memory is looked at after a fifth of it, and then all the time."""
     token = await session_in(tmp_path / "data")
-    settings = {"model": "eyas", "canned": False, "prompt_cache_mib": 16, "user_concurrency": 100}
+    settings: dict[str, Any] = {"model": "eyas", "canned": False, "prompt_cache_mib": 16, "user_concurrency": 100}
     with Falconry(tmp_path / "data", **settings) as falconry:
         pid = falconry.process.pid
         begun = monotonic()
