@@ -58,6 +58,7 @@ class Work:
 
     def end(self, error: BaseException | None) -> None:
         self.ended = monotonic()
+        self.waiter = None  # whoever remembers this one need not remember the task and all that it has seen
         if isinstance(error, FalconryError):
             self.outcome = error.code
         elif isinstance(error, Exception):
