@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable, Sequence
-from re import _parser  # type: ignore[attr-defined]  # the parse tree of re; the same since Python 3.11
+from re import _parser  # type: ignore[attr-defined, unused-ignore]  # the parse tree of re; the same since Python 3.11
 from typing import Any
 
 from falconry.errors import InvalidRequest
