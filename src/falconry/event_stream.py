@@ -8,8 +8,9 @@ reading. This one ends at once in the first case and after `STALLED` seconds in 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import suppress
+from typing import Any
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -31,16 +32,19 @@ class EventStream(Response):
         self._events = events
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        sending = asyncio.ensure_future(self._send_all(send))
-        leaving = asyncio.ensure_future(_left(receive))
+        await self._until_one_ends(self._send_all(send), asker_left(receive))
+
+    async def _until_one_ends(self, sending: Coroutine[Any, Any, None], *others: Coroutine[Any, Any, None]) -> None:
+        """Send, until all is sent or one of the others ends. Raises what sending raises."""
+        tasks = [asyncio.ensure_future(work) for work in (sending, *others)]
         try:
-            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            if sending.done():
-                sending.result()
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if tasks[0].done():
+                tasks[0].result()
         finally:
-            for task in (sending, leaving):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(sending, leaving, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _send_all(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
@@ -54,7 +58,8 @@ class EventStream(Response):
             await self._events.aclose()
 
 
-async def _left(receive: Receive) -> None:
+async def asker_left(receive: Receive) -> None:
+    """Return when whoever asked has hung up; the request's body must have been read."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

@@ -84,17 +84,12 @@ def history(work: Sequence[Work], now: float) -> dict[str, Any]:
     return {"step": STEP, "tokens": [round(rate, 1) for rate in tokens], "running": running, "waiting": waiting}
 
 
-def tokens_of(work: Work) -> int:
-    """Its new tokens so far; pieces where the engine has not told yet, which may hold more than one."""
-    return work.usage.completion_tokens if work.usage else work.deltas
-
-
 def _written(work: Work, left: float, right: float) -> float:
     """How many of its tokens came between two moments, if they came evenly from its first to its last."""
     if work.first is None or work.last is None:
         return 0.0
     begin = min(work.first, work.last - AT_ONCE)
-    return tokens_of(work) * _overlap(begin, work.last, left, right) / (work.last - begin)
+    return work.tokens * _overlap(begin, work.last, left, right) / (work.last - begin)
 
 
 def _overlap(begin: float, end: float, left: float, right: float) -> float:

@@ -139,8 +139,7 @@ class Metrics:
         self._count_tokens(work, ended)
 
     def _count_tokens(self, work: Work, ended: float) -> None:
-        """Tokens as the engine reports them, or where a reply broke off before, the pieces that had come."""
-        tokens = work.usage.completion_tokens if work.usage else work.deltas
+        tokens = work.tokens
         self._completion.labels(work.model).inc(tokens)
         if work.usage is not None:
             self._prompt.labels(work.model).inc(work.usage.prompt_tokens)

@@ -8,7 +8,7 @@ asker's patience: then it begins with a comment, and later errors become events.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -18,8 +18,8 @@ from starlette.types import Receive, Scope, Send
 
 from falconry.api.errors import surprise
 from falconry.errors import FalconryError
-from falconry.event_stream import SILENCE, STALLED, EventStream
-from falconry.protocols.sse import comment
+from falconry.event_stream import SILENCE, STALLED, EventStream, asker_left
+from falconry.protocols.sse import comment, dump_json
 
 PATIENCE = 0.8
 """Seconds until a stream begins without its first event: clients and proxies want a first byte within a second."""
@@ -29,6 +29,11 @@ _PER_CHARACTER = 1e-6
 
 class AskerLeft(Exception):
     """Nobody is there any more to be answered."""
+
+
+def json_response(body: object, headers: Mapping[str, str] | None = None) -> Response:
+    """JSON in ASCII, without NaN: some clients and checkers stumble over anything else."""
+    return Response(dump_json(body), media_type="application/json", headers=headers)
 
 
 async def answer_whole(request: Request, work: Coroutine[Any, Any, Response]) -> Response:
@@ -90,17 +95,8 @@ class ProgramStream(EventStream):
         self._sending = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        watching = asyncio.ensure_future(self._watch(send))
-        leaving = asyncio.ensure_future(_left(receive))
-        sending = asyncio.ensure_future(self._send_all(send))
-        try:
-            await asyncio.wait({sending, leaving, watching}, return_when=asyncio.FIRST_COMPLETED)
-            if sending.done():
-                sending.result()
-        finally:
-            for task in (sending, leaving, watching):
-                task.cancel()
-            await asyncio.gather(sending, leaving, watching, return_exceptions=True)
+        self._sent = asyncio.get_running_loop().time()
+        await self._until_one_ends(self._send_all(send), asker_left(receive), self._watch(send))
 
     async def _send_all(self, send: Send) -> None:
         try:
@@ -137,7 +133,6 @@ class ProgramStream(EventStream):
     async def _watch(self, send: Send) -> None:
         """Send a comment after every silence; return when the reader has stalled for too long."""
         loop = asyncio.get_running_loop()
-        self._sent = loop.time()
         while True:
             limit = STALLED if self._sending else SILENCE
             if (left := self._sent + limit - loop.time()) > 0:
@@ -150,7 +145,7 @@ class ProgramStream(EventStream):
 
 async def _unless_left(request: Request, work: asyncio.Future[Any], timeout: float | None) -> None:
     """Wait for the work, so many seconds at most. Raises AskerLeft."""
-    leaving = asyncio.ensure_future(_left(request.receive))
+    leaving = asyncio.ensure_future(asker_left(request.receive))
     try:
         await asyncio.wait({work, leaving}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         if leaving.done() and not work.done():
@@ -158,11 +153,6 @@ async def _unless_left(request: Request, work: asyncio.Future[Any], timeout: flo
     finally:
         leaving.cancel()
         await asyncio.gather(leaving, return_exceptions=True)
-
-
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _cancel(work: asyncio.Future[Any]) -> None:

@@ -13,10 +13,9 @@ from secrets import token_hex
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from falconry.api.answering import answer_stream, answer_whole
+from falconry.api.answering import answer_stream, answer_whole, json_response
 from falconry.api.anthropic_schemas import CountTokens, MessagesRequest
 from falconry.api.generation import Plan, generate, plan_chat, prompt_length
-from falconry.api.openai import json_response
 from falconry.api.strict import StrictRoute
 from falconry.engines.pool import EnginePool
 from falconry.errors import FalconryError, NotSupported

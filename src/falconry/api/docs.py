@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterator
 from typing import Any, get_type_hints
 
@@ -84,14 +83,10 @@ def install_openapi(app: FastAPI) -> None:
 
 def describe(app: FastAPI) -> Json:
     """The OpenAPI document of an application's routes."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Duplicate Operation ID")  # they get others below
-        document = get_openapi(title="Falconry", version=__version__, description=DESCRIPTION, routes=app.routes)
+    document = get_openapi(title="Falconry", version=__version__, description=DESCRIPTION, routes=app.routes)
     for path, method, endpoint in _endpoints(app):
         operations = document["paths"].get(path, {})
-        if method == "HEAD":  # goes where GET does, everywhere
-            operations.pop("head", None)
-        elif method.lower() in operations:
+        if method.lower() in operations:
             _complete(operations[method.lower()], endpoint, dialect_of(method, path))
             operations[method.lower()]["operationId"] = _operation_id(method, path)
             body = operations[method.lower()].get("requestBody", {}).get("content", {}).get("application/json")

@@ -6,10 +6,10 @@ A `Plan` is a request in the words of the engine. It can be carried out several 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from falconry.api.tool_reader import ToolReader, with_calls
 from falconry.api.tools import CALL_END, NO_TOOLS, RESPONSE, ToolUse, call_grammar, in_words, speaks_of_tools
@@ -31,6 +31,8 @@ from falconry.messages import (
     Usage,
 )
 from falconry.protocols.grammar import check_schema, regex_to_gbnf
+
+T = TypeVar("T")
 
 _SEEDS = 2**32 - 1
 _MOST_STOP = 16  # as in SamplingParams
@@ -242,7 +244,12 @@ async def collect_all(sources: Sequence[AsyncGenerator[Delta, None]]) -> list[Re
         async with places:
             return await collect(source)
 
-    tasks = [asyncio.ensure_future(one(source)) for source in sources]
+    return await together([one(source) for source in sources])
+
+
+async def together(works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """What all of them give, done at the same time. When one fails, or nobody wants them any more, the others end."""
+    tasks = [asyncio.ensure_future(work) for work in works]
     try:
         return list(await asyncio.gather(*tasks))
     finally:

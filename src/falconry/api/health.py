@@ -26,15 +26,13 @@ def health_router(services: Services) -> APIRouter:
     """Routes for process managers and load balancers."""
     router = APIRouter(tags=["operation"])
 
-    @router.api_route("/health", methods=["GET", "HEAD"])
+    @router.get("/health")
     @public
     async def health() -> dict[str, Any]:
         """The process lives and answers."""
         return {"status": "ok", "version": __version__}
 
-    @router.api_route(
-        "/ready", methods=["GET", "HEAD"], responses={503: {"description": "Not ready; `error` says why."}}
-    )
+    @router.get("/ready", responses={503: {"description": "Not ready; `error` says why."}})
     @public
     async def ready() -> JSONResponse:
         """A prompt would be answered, after its time in the queue."""

@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from falconry.api.answering import answer_stream, answer_whole
+from falconry.api.answering import answer_stream, answer_whole, json_response
 from falconry.api.openai_chat import ChatQuestion
 from falconry.api.openai_completions import CompletionQuestion, prompts_of
 from falconry.api.openai_schemas import ChatBody, CompletionBody, EmbeddingBody
@@ -22,7 +22,7 @@ from falconry.errors import FalconryError, NotSupported
 from falconry.gate.identity import Asker
 from falconry.gate.marks import user
 from falconry.protocols.openai_answers import embeddings_body, error_body, model_entry, model_list
-from falconry.protocols.sse import DONE, dump_json, encode_json
+from falconry.protocols.sse import DONE, encode_json
 from falconry.services import Services
 
 
@@ -56,14 +56,14 @@ def openai_router(services: Services) -> APIRouter:
         """A vector for each text."""
         return await answer_whole(request, _as_json(_embed(pool, body)))
 
-    @router.api_route("/models", methods=["GET", "HEAD"])
+    @router.get("/models")
     @user("inference")
     async def models() -> Response:
         """The models that there are, the default first."""
         found = sorted(pool.models(), key=lambda model: not model.default)
         return json_response(model_list([model.name for model in found], created))
 
-    @router.api_route("/models/{model_id:path}", methods=["GET", "HEAD"])
+    @router.get("/models/{model_id:path}")
     @user("inference")
     async def model(model_id: str) -> Response:
         """One model. Its name may have slashes."""
@@ -84,11 +84,6 @@ async def _embed(pool: EnginePool, body: EmbeddingBody) -> dict[str, Any]:
 def broken_off(error: FalconryError) -> bytes:
     """How a stream ends that has begun and cannot go on."""
     return encode_json(error_body(error)) + DONE
-
-
-def json_response(body: dict[str, Any]) -> Response:
-    """JSON in ASCII, without NaN: some clients and checkers stumble over anything else."""
-    return Response(dump_json(body), media_type="application/json")
 
 
 async def _as_json(work: Coroutine[Any, Any, dict[str, Any]]) -> Response:

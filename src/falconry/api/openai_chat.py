@@ -8,7 +8,7 @@ from dataclasses import replace
 from secrets import token_hex
 from time import time
 
-from falconry.api.generation import Plan, Reply, collect_all, generate, merge, plan_chat
+from falconry.api.generation import Plan, Reply, collect_all, generate, merge, plan_chat, prompt_length
 from falconry.api.openai_params import chat_tokens, messages_of, refuse_what_would_be_a_lie, sampling, tools_of, wrong
 from falconry.api.openai_schemas import ChatBody
 from falconry.api.tools import ToolUse
@@ -43,7 +43,7 @@ class ChatQuestion:
         self._messages: list[Message] = messages_of(body.messages)
         self._params: SamplingParams = sampling(body, chat_tokens(body))
         self._tools: ToolUse = tools_of(body)
-        self.characters = sum(len(message.content) for message in self._messages)
+        self.characters = prompt_length(self._messages)
 
     async def whole(self) -> dict[str, object]:
         """The body of the reply."""

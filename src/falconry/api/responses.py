@@ -13,9 +13,8 @@ from time import time
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from falconry.api.answering import answer_stream, answer_whole
+from falconry.api.answering import answer_stream, answer_whole, json_response
 from falconry.api.generation import Plan, generate, plan_chat, prompt_length
-from falconry.api.openai import json_response
 from falconry.api.responses_schemas import ResponsesRequest
 from falconry.api.strict import StrictRoute
 from falconry.engines.pool import EnginePool

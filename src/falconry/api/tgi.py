@@ -5,7 +5,7 @@ It serves the default model: the protocol names none. Nothing is stored, and a c
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from contextvars import ContextVar
 from time import monotonic
@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from falconry import __version__
-from falconry.api.answering import answer_stream, answer_whole
+from falconry.api.answering import answer_stream, answer_whole, json_response
 from falconry.api.strict import StrictRoute
 from falconry.api.tgi_generate import frames, prepare, whole
 from falconry.api.tgi_schemas import LIMITS, GenerateRequest
@@ -23,7 +23,7 @@ from falconry.engines.work import Work
 from falconry.errors import FalconryError
 from falconry.gate.identity import Asker
 from falconry.gate.marks import public, user
-from falconry.protocols.sse import dump_json, encode_json
+from falconry.protocols.sse import encode_json
 from falconry.protocols.tgi_answers import Outcome, error_body, info_json
 from falconry.services import Services
 
@@ -53,27 +53,27 @@ def tgi_router(services: Services) -> APIRouter:
     @router.post("/generate")
     @user("inference")
     async def generate(request: Request, asker: Asker, body: GenerateRequest) -> Response:
-        """One reply, whole."""
-        """One reply, not in a list."""
+        """One reply, whole, and not in a list."""
         return await answer_whole(request, _whole(services, body, asker.id, in_list=False))
 
     @router.post("/generate_stream")
     @user("inference")
     async def generate_stream(request: Request, asker: Asker, body: GenerateRequest) -> Response:
-        """One reply as an event stream, a frame for each token; it ends without `[DONE]`."""
-        """One reply, token by token; `generated_text` and `details` come with the last one."""
+        """One reply as an event stream, a frame for each token; it ends without `[DONE]`.
+
+        `generated_text` and `details` come with the last frame.
+        """
         return await _stream(services, request, body, asker.id)
 
     @router.get("/info")
     @user("inference")
     async def info() -> Response:
-        """The model, and what a request may ask of it."""
-        """The default model and its limits."""
+        """The default model, and what a request may ask of it."""
         model = services.pool.resolve_foreign(None)
         async with services.pool.engine(model) as engine:
             context_length = await engine.context_length()
         concurrent = services.settings.queue_size
-        return _json(
+        return json_response(
             info_json(model, context_length=context_length, concurrent=concurrent, limits=LIMITS, version=__version__)
         )
 
@@ -98,7 +98,7 @@ async def _whole(services: Services, body: GenerateRequest, owner: str, *, in_li
     job = await prepare(services.pool, body, owner, stream=False)
     answer, outcome = await whole(services.pool, job)
     headers = _compute_headers(services.pool, body) | _times(begun, works[-1], outcome)
-    return _json([answer] if in_list else answer, headers)
+    return json_response([answer] if in_list else answer, headers)
 
 
 async def _stream(services: Services, request: Request, body: GenerateRequest, owner: str) -> Response:
@@ -142,7 +142,3 @@ def _times(begun: float, work: Work, outcome: Outcome) -> dict[str, str]:
         "x-prompt-tokens": str(outcome.input_length),
         "x-generated-tokens": str(outcome.generated_tokens),
     }
-
-
-def _json(value: object, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(dump_json(value), media_type="application/json", headers=headers)

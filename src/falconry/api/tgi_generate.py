@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from falconry.api.generation import Plan, check_grammar, generate
+from falconry.api.generation import Plan, check_grammar, generate, together
 from falconry.api.tgi_schemas import SEEDS, GenerateRequest, Parameters
 from falconry.api.tgi_tokens import cut_prompt
 from falconry.engines.base import Engine
@@ -147,13 +146,7 @@ async def whole(pool: EnginePool, job: Job) -> tuple[dict[str, object], Outcome]
 async def _best_of(pool: EnginePool, job: Job) -> list[tuple[Reply, Outcome]]:
     """Several replies, the most likely one, token by token, first."""
     seeds = random.sample(range(SEEDS), job.parameters.best_of or 1)
-    tasks = [asyncio.ensure_future(_collect(pool, job, seed)) for seed in seeds]
-    try:
-        found = await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    found = await together([_collect(pool, job, seed) for seed in seeds])
     return sorted(found, key=lambda each: each[0].mean_logprob, reverse=True)
 
 

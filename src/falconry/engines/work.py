@@ -67,6 +67,11 @@ class Work:
             self.outcome = "complete" if self.finish_reason else "stopped"
 
     @property
+    def tokens(self) -> int:
+        """New tokens so far; pieces where the engine has not told yet, which may hold more than one."""
+        return self.usage.completion_tokens if self.usage else self.deltas
+
+    @property
     def queued_seconds(self) -> float:
         """Seconds in the queue."""
         return (self.began or self.ended or monotonic()) - self.asked

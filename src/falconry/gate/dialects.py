@@ -58,13 +58,18 @@ def refusal(error: FalconryError, dialect: Dialect, language: Language) -> Refus
     """What to send for an error. Retry-After goes along where waiting helps."""
     headers = [("Content-Type", "application/json")]
     if isinstance(error, EngineOverloaded | TooManyRequests):
-        headers.append(("Retry-After", str(max(1, round(error.retry_after or 1)))))
+        headers.append(retry_after(error))
     if error.status == 401:
         headers.append(("WWW-Authenticate", 'Bearer realm="Falconry"'))
     if error.status == 405:
         headers.append(("Allow", str(error.details["methods"])))
     status, body = error_json(error, dialect, language)
     return Refusal(status, dump_json(body).encode(), tuple(headers))
+
+
+def retry_after(error: EngineOverloaded | TooManyRequests) -> tuple[str, str]:
+    """The header that says how many seconds to wait, at least one."""
+    return "Retry-After", str(max(1, round(error.retry_after or 1)))
 
 
 def error_json(error: FalconryError, dialect: Dialect, language: Language) -> tuple[int, dict[str, object]]:

@@ -10,6 +10,8 @@ import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from falconry.event_stream import asker_left
+
 
 class HeadAsGet:
     """ASGI middleware, the innermost one."""
@@ -43,7 +45,7 @@ class HeadAsGet:
 
 async def _first_of(receive: Receive, told: asyncio.Event) -> Message:
     """Wait until the asker has left, or has been told all there is."""
-    leaving = asyncio.ensure_future(_left(receive))
+    leaving = asyncio.ensure_future(asker_left(receive))
     telling = asyncio.ensure_future(told.wait())
     try:
         await asyncio.wait({leaving, telling}, return_when=asyncio.FIRST_COMPLETED)
@@ -51,8 +53,3 @@ async def _first_of(receive: Receive, told: asyncio.Event) -> Message:
         leaving.cancel()
         telling.cancel()
     return {"type": "http.disconnect"}
-
-
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from falconry.access.person import Person
 from falconry.errors import FalconryError, InvalidRequest, NotAuthenticated, TooManyRequests
+from falconry.gate.dialects import retry_after
 from falconry.gate.gate import LOGIN_PATH, SESSION_COOKIE
 from falconry.gate.identity import language_of
 from falconry.gate.marks import public
@@ -119,9 +120,7 @@ def _form(request: Request, target: str, *, name: str = "", error: FalconryError
 <label>{t("password")}<input name="password" type="password" autocomplete="current-password" maxlength="1000"
  required{" autofocus" if error else ""}></label>
 <button class="press">{t("login")}</button></form>"""
-    headers = {}
-    if isinstance(error, TooManyRequests):
-        headers["Retry-After"] = str(max(1, round(error.retry_after)))
+    headers = dict([retry_after(error)]) if isinstance(error, TooManyRequests) else {}
     return _door(request, t, card, status=error.status if error else 200, headers=headers)
 
 
