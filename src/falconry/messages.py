@@ -253,10 +253,36 @@ class ContextUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file beside a person's message. Falconry keeps its text, which the model reads, and not the file.
+
+    Attributes:
+        size: of the file, in bytes.
+        characters: of its text.
+        text: "" where only the file's name matters, as in a list of messages.
+    """
+
+    id: str
+    name: str
+    media_type: str
+    size: int
+    characters: int
+    text: str = ""
+
+    def as_text(self) -> str:
+        """What the model reads of it."""
+        return f'<file name="{self.name}">\n{self.text.strip()}\n</file>'
+
+
+@dataclass(frozen=True, slots=True)
 class StoredMessage:
     """A message of a conversation's tree. An assistant's message is a reply: its id is the reply's id.
 
-    `depth` is the number of messages before it on its branch.
+    Attributes:
+        depth: the number of messages before it on its branch.
+        attachments: the files beside a person's message.
+        persona: the name of the persona that a reply was written as.
+        rating, correction: a person's judgement of a reply, 1 good or -1 bad, and what it should have been.
     """
 
     id: str
@@ -275,14 +301,30 @@ class StoredMessage:
     error: Mapping[str, object] | None = None
     seconds: float | None = None
     depth: int = 0
+    attachments: tuple[Attachment, ...] = ()
+    persona: str | None = None
+    rating: Literal[1, -1] | None = None
+    correction: str | None = None
 
     def as_message(self) -> Message:
-        return Message(self.role, self.content)
+        """As the model reads it: the files first, then what was said."""
+        return Message(self.role, "\n\n".join([*(file.as_text() for file in self.attachments), self.content]))
+
+
+TitledBy: TypeAlias = Literal["message", "model", "person"]
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A conversation without its messages. `head_id` is the newest message of the branch on show."""
+    """A conversation without its messages.
+
+    Attributes:
+        version: grows with every change.
+        head_id: the newest message of the branch on show.
+        titled_by: its first message, a model or a person; a person's title is never changed by itself.
+        deleted_at: when it went to the trash.
+        comparison_id, place: of which comparison it is one column, and which, from 0; no list shows it then.
+    """
 
     id: str
     title: str
@@ -290,6 +332,12 @@ class Conversation:
     updated_at: datetime
     version: int = 0
     head_id: str | None = None
+    titled_by: TitledBy = "message"
+    pinned: bool = False
+    folder_id: str | None = None
+    deleted_at: datetime | None = None
+    comparison_id: str | None = None
+    place: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

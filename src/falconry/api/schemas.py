@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
@@ -74,12 +75,8 @@ class Completion(RequestBody):
 
 def conversation_json(conversation: Conversation, *, running: str | None = None) -> dict[str, object]:
     """A conversation; `running` is the id of its reply in flight."""
-    return {
-        **asdict(conversation),
-        "created_at": conversation.created_at.isoformat(),
-        "updated_at": conversation.updated_at.isoformat(),
-        "running": running,
-    }
+    moments = {name: value.isoformat() for name, value in asdict(conversation).items() if isinstance(value, datetime)}
+    return {**asdict(conversation), **moments, "running": running}
 
 
 def message_json(message: StoredMessage) -> dict[str, object]:

@@ -1,6 +1,9 @@
-"""The two languages. One JSON table per language and area; a key is `area.name`.
+"""The two languages. One JSON table per language and area, or a folder of them; a key is `area.name`.
 
-A text may hold `{name}` fields, filled from the values. A test compares the keys and the fields of both languages.
+A text may hold `{name}` fields, filled from the values. Where English has another form for one thing than for several,
+`name_one` stands beside `name` and is taken when `count` is 1; Chinese has one form for both. A test compares the keys
+and the fields of both languages.
+
 Errors carry their English sentence with them, so for them there is a Chinese table only, by the error's code.
 """
 
@@ -22,16 +25,21 @@ AREAS = ("web", "cli")
 @cache
 def table(language: Language, area: str) -> Mapping[str, str]:
     """All texts of one area, by name."""
-    texts: Mapping[str, str] = json.loads(
-        files(__package__).joinpath(language, f"{area}.json").read_text(encoding="utf-8")
-    )
+    folder = files(__package__).joinpath(language)
+    pages = folder.joinpath(area)
+    found = sorted(pages.iterdir(), key=lambda file: file.name) if pages.is_dir() else [folder.joinpath(f"{area}.json")]
+    texts: dict[str, str] = {}
+    for file in found:
+        texts |= json.loads(file.read_text(encoding="utf-8"))
     return texts
 
 
 def translate(key: str, language: Language, /, **values: object) -> str:
     """The text of `area.name` in a language, its fields filled in. Raises KeyError where there is no such text."""
     area, _, name = key.partition(".")
-    return table(language, area)[name].format(**values)
+    texts = table(language, area)
+    one = texts.get(f"{name}_one") if values.get("count") == 1 else None
+    return (one or texts[name]).format(**values)
 
 
 def error_text(error: Mapping[str, object], language: Language) -> str:

@@ -12,14 +12,14 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, Connection, Row, bindparam, delete, insert, literal, select, update
 
 from falconry.errors import ConversationNotFound, NotAuthenticated, ReplyNotFound, StaleConversation
-from falconry.messages import ContextUse, Conversation, Grammar, SamplingParams, StoredMessage, Usage
+from falconry.messages import Attachment, ContextUse, Conversation, Grammar, SamplingParams, StoredMessage, Usage
 from falconry.storage.database import Database
 from falconry.storage.tables import conversations, messages, users
 
@@ -317,7 +317,16 @@ def _values(message: StoredMessage) -> dict[str, object]:
         "error": dict(message.error) if message.error else None,
         "seconds": message.seconds,
         "created_at": message.created_at,
+        "attachments": [_attachment_values(file) for file in message.attachments] or None,
+        "persona": message.persona,
+        "rating": message.rating,
+        "correction": message.correction,
     }
+
+
+def _attachment_values(file: Attachment) -> dict[str, object]:
+    """What a message keeps of a file; the text has its own table."""
+    return {name: value for name, value in asdict(file).items() if name != "text"}
 
 
 def _to_message(row: Row[Any]) -> StoredMessage:
@@ -338,6 +347,10 @@ def _to_message(row: Row[Any]) -> StoredMessage:
         error=row.error,
         seconds=row.seconds,
         depth=row.depth,
+        attachments=tuple(Attachment(**file) for file in row.attachments or ()),
+        persona=row.persona,
+        rating=row.rating,
+        correction=row.correction,
     )
 
 
@@ -353,4 +366,4 @@ def _to_params(stored: Mapping[str, Any]) -> SamplingParams:
 
 
 def _to_conversation(row: Row[Any]) -> Conversation:
-    return Conversation(row.id, row.title, row.created_at, row.updated_at, row.version, row.head_id)
+    return Conversation(**{field.name: getattr(row, field.name) for field in fields(Conversation)})

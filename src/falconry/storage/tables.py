@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -14,11 +15,18 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    SmallInteger,
     String,
     Table,
     Text,
     TypeDecorator,
+    false,
 )
+
+
+def _owner() -> Column[str]:
+    """Whose a row is. NULL: of the person at this machine, who needs no login."""
+    return Column("owner_id", String(32), ForeignKey("users.id", ondelete="CASCADE"))
 
 
 class Moment(TypeDecorator[datetime]):
@@ -93,9 +101,27 @@ conversations = Table(
     # Grows with every message, so that a page can tell whether it has seen the latest state.
     Column("version", Integer, nullable=False, default=0),
     Column("head_id", String(32), nullable=True),
-    # NULL: of the person at this machine, who needs no login.
-    Column("owner_id", String(32), ForeignKey("users.id", ondelete="CASCADE")),
+    _owner(),
+    # Who gave it its title: "message" (its first words), "model" or "person". A person's is never changed by itself.
+    Column("titled_by", String(16), nullable=False, server_default="message"),
+    Column("pinned", Boolean, nullable=False, server_default=false()),
+    Column("folder_id", String(32), ForeignKey("folders.id", ondelete="SET NULL"), index=True),
+    # When it went to the trash, from which it can be had back for some days.
+    Column("deleted_at", Moment),
+    # One column of a comparison, which no list of conversations shows, and which one, from 0.
+    Column("comparison_id", String(32), ForeignKey("comparisons.id", ondelete="CASCADE"), index=True),
+    Column("place", SmallInteger),
     Index("ix_conversations_owner_id_updated_at", "owner_id", "updated_at"),
+)
+
+folders = Table(
+    "folders",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    _owner(),
+    Column("name", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Index("ix_folders_owner_id", "owner_id"),
 )
 
 # Messages are a tree: an edit or a second answer is a sibling, and nothing is overwritten.
@@ -127,6 +153,95 @@ messages = Table(
     Column("created_at", Moment, nullable=False),
     # Which running process writes this reply; see `database.Owner`.
     Column("owner", Text),
+    # The files beside a person's message, in order: lists of id, name, media type, bytes and characters.
+    Column("attachments", JSON(none_as_null=True)),
+    # The name of the persona that a reply was written as.
+    Column("persona", Text),
+    # A person's judgement of a reply: 1 good, -1 bad, and what it should have been.
+    Column("rating", SmallInteger),
+    Column("correction", Text),
+    Column("rated_at", Moment),
     Index("ix_messages_parent_id", "parent_id"),
     Index("ix_messages_status", "status"),
+)
+
+# Of a file that somebody attached, its text. Without a conversation it has not been sent yet.
+attachments = Table(
+    "attachments",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    _owner(),
+    Column("conversation_id", String(32), ForeignKey("conversations.id", ondelete="CASCADE"), index=True),
+    Column("name", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("size", Integer, nullable=False),  # bytes of the file
+    Column("text", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Index("ix_attachments_owner_id", "owner_id"),
+)
+
+# Personas and prompts of a person's own; those that come with Falconry are files. `content` is described in
+# falconry.library.
+personas = Table(
+    "personas",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    _owner(),
+    Column("name", Text, nullable=False),
+    Column("content", JSON, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Index("ix_personas_owner_id", "owner_id"),
+)
+
+prompts = Table(
+    "prompts",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    _owner(),
+    Column("name", Text, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Index("ix_prompts_owner_id", "owner_id"),
+)
+
+# The same questions to several models: each one's answers are a conversation with this comparison's id.
+comparisons = Table(
+    "comparisons",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    _owner(),
+    Column("title", Text, nullable=False),
+    Column("blind", Boolean, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Index("ix_comparisons_owner_id_updated_at", "owner_id", "updated_at"),
+)
+
+# One judgement of one question's answers: the models that were best, and the others. All best is a tie.
+votes = Table(
+    "votes",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("comparison_id", String(32), ForeignKey("comparisons.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("turn", Integer, nullable=False),  # which question, from 0
+    Column("best", JSON, nullable=False),
+    Column("others", JSON, nullable=False),
+    Column("blind", Boolean, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+# A link by which anybody may read a conversation as it was when it was shared. Only the token's SHA-256 is stored.
+shares = Table(
+    "shares",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column(
+        "conversation_id", String(32), ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("token_hash", String(64), nullable=False),
+    Column("head_id", String(32), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Index("ix_shares_token_hash", "token_hash", unique=True),
 )

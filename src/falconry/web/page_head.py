@@ -20,7 +20,16 @@ from falconry.web.assets import assets, base_url
 # security policy forbids and which nothing here needs.
 _DROPPED = re.compile(rb'<meta\s+(?:property|name)="(?:og|twitter):[^>]*>\s*|<base\s[^>]*>\s*')
 MODULES = ("dom.js", "api.js")
-STYLES = ("shell.css", "message.css", "people.css")
+STYLES = (
+    "shell.css",
+    "sidebar.css",
+    "message.css",
+    "composer.css",
+    "options.css",
+    "compare.css",
+    "transfer.css",
+    "people.css",
+)
 
 
 def head_lines(fallback: Language) -> bytes:

@@ -3,9 +3,10 @@ const base = document.querySelector("meta[name=falconry-assets]").content;
 export const language = document.documentElement.dataset.language;
 const texts = await (await fetch(`${base}/${language}.json`)).json();
 
-/** The text of a key in the page's language, its {fields} filled in. */
+/** The text of a key in the page's language, its {fields} filled in; of one thing English speaks by `key_one`. */
 export function t(key, fields = {}) {
-  return (texts[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => fields[name] ?? "");
+  const one = Number(fields.count) === 1 ? texts[key + "_one"] : undefined;
+  return (one ?? texts[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => fields[name] ?? "");
 }
 
 /** A new element: properties, `dataset` and `aria` as objects, then children (strings become text, never HTML). */
