@@ -49,7 +49,7 @@ def test_same_fields(area: str) -> None:
 @pytest.mark.parametrize("area", AREAS)
 def test_whatever_is_counted_in_words_has_a_form_for_one(area: str) -> None:
     for name, text in table("en", area).items():
-        if not singular(name, area) and re.search(r"\{count\}(?: \w+)? [a-z]+s\b", text):
+        if not singular(name, area) and re.search(r"\{count\}(?: \w+)? [a-z]{2,}s\b", text):
             assert f"{name}_one" in table("en", area), name
 
 
