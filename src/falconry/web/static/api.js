@@ -29,6 +29,15 @@ async function ask(method, path, body, options = {}) {
 
 export const get = async (path) => (await ask("GET", path)).json();
 export const post = async (path, body = {}) => (await ask("POST", path, body)).json();
+export const put = async (path, body = {}) => (await ask("PUT", path, body)).json();
+export const patch = async (path, body = {}) => (await ask("PATCH", path, body)).json();
+/** A DELETE that tells how things stand now; null where it tells nothing. */
+export const remove = async (path) => {
+  const response = await ask("DELETE", path);
+  return response.status === 204 ? null : response.json();
+};
+/** What is no JSON: the text of a file. */
+export const getText = async (path) => (await ask("GET", path)).text();
 /** For routes that answer with nothing, or with something that nobody wants to know. */
 export const send = async (method, path, body) => void (await ask(method, path, body));
 
@@ -51,7 +60,7 @@ export async function* postEvents(path, body, signal) {
 }
 
 /**
- * The events of one conversation, one connection per tab. It is let go after 30 s in the background, since a browser
+ * The events of one conversation, or with null those of the list of conversations alone; one connection per tab. It is let go after 30 s in the background, since a browser
  * opens no more than six to one host, and taken up again when the tab is seen; the server then tells how things stand.
  */
 export class Live {
@@ -67,14 +76,15 @@ export class Live {
 
   open() {
     if (this.closed || this.source) return;
-    const source = new EventSource(`/view/conversations/${this.id}/events?lang=${language}`);
+    const path = this.id ? `/view/conversations/${this.id}/events` : "/view/events";
+    const source = new EventSource(`${path}?lang=${language}`);
     this.source = source;
     source.onopen = () => this.onConnection(true);
     source.onerror = () => {
       this.onConnection(false);
       if (source.readyState === EventSource.CLOSED) this.retry(); // refused; otherwise the browser tries again
     };
-    for (const name of ["state", "changed", "snapshot", "patch", "status", "deleted"]) {
+    for (const name of ["state", "changed", "snapshot", "patch", "status", "deleted", "list"]) {
       source.addEventListener(name, (event) => {
         const data = JSON.parse(event.data);
         // One after the other: to handle one may take a request.
