@@ -43,6 +43,15 @@ const PATHS = {
   code: "M8.5 7 3.5 12l5 5M15.5 7l5 5-5 5",
   pulse: "M3 12.5h4l2.5-7 5 13 2.5-6h4",
   leave: "M10 4.5H5v15h5M15 8l4 4-4 4M19 12H9.5",
+  search: "M10.5 17a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13zM15.5 15.5 20 20",
+  dots: "M5.5 12h.01M12 12h.01M18.5 12h.01",
+  pencil: "M4.5 19.5l1-4.5L16 4.5l3.5 3.5L9 18.5zM13.5 7l3.5 3.5",
+  pin: "M9 4h6l-.8 6.5 3.3 3V15h-11v-1.5l3.3-3zM12 15v5.5",
+  folder: "M3.5 6.5v12h17v-10h-8.5l-2-2.5h-6z",
+  trash: "M4.5 7h15M9.5 7V4.5h5V7M6.5 7l1 13h9l1-13M10.5 11v5.5M13.5 11v5.5",
+  right: "M9.5 6l6 6-6 6",
+  back: "M14.5 6l-6 6 6 6",
+  columns: "M4 5h16v14H4zM12 5v14",
 };
 
 /** One of our line icons, 24 by 24. */
@@ -146,10 +155,14 @@ export function announce(text) {
 const shelf = el("div", { className: "f-notices", role: "status", aria: { live: "polite" } });
 document.body.append(shelf);
 
-/** A notice above everything. Gives a function that takes it away; with `seconds` it goes by itself. */
-export function notice(text, { seconds = 8, kind = "info" } = {}) {
+/**
+ * A notice above everything. Gives a function that takes it away; with `seconds` it goes by itself. `action`, as
+ * `{name, run}`, is a button in it, whose press takes it away as well.
+ */
+export function notice(text, { seconds = 8, kind = "info", action = null } = {}) {
   const made = el("div", { className: "f-notice", dataset: { kind } }, el("span", {}, text));
   const remove = () => made.remove();
+  if (action) made.append(button(action.name, null, () => { remove(); action.run(); }, { label: true, className: "f-notice-action" }));
   made.append(button(t("close"), "close", remove));
   shelf.append(made);
   if (seconds) setTimeout(remove, seconds * 1000);
