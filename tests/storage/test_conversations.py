@@ -9,9 +9,10 @@ import pytest
 
 from falconry.errors import ConversationNotFound, NotAuthenticated, ReplyNotFound, StaleConversation
 from falconry.messages import ContextUse, Grammar, SamplingParams, StoredMessage, Usage
-from falconry.storage.conversations import Conversations, new_id
+from falconry.storage.conversations import Conversations
 from falconry.storage.database import Database
 from falconry.storage.users import Users
+from falconry.storage.values import new_id
 
 pytestmark = pytest.mark.asyncio
 

@@ -8,10 +8,10 @@ import pytest
 
 from falconry.errors import InvalidRequest, NotAuthenticated, NotFound
 from falconry.storage import credentials as module
-from falconry.storage.conversations import new_id
 from falconry.storage.credentials import ApiKey, Credential, Credentials
 from falconry.storage.database import Database
 from falconry.storage.users import User, Users
+from falconry.storage.values import new_id
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

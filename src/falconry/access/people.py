@@ -23,10 +23,10 @@ from falconry.access.open_requests import OpenRequests
 from falconry.access.passwords import Passwords
 from falconry.access.person import ALL_SCOPES, USER_SCOPES, Person, Role, Scope
 from falconry.errors import InvalidRequest, NotAuthenticated, NotFound, StorageError
-from falconry.storage.conversations import new_id
 from falconry.storage.credentials import ApiKey, Credential, Credentials, Kind, Session
 from falconry.storage.database import Database
 from falconry.storage.users import User, Users, name_key
+from falconry.storage.values import new_id
 
 logger = logging.getLogger(__name__)
 

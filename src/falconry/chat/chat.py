@@ -30,7 +30,8 @@ from falconry.messages import (
     SamplingParams,
     StoredMessage,
 )
-from falconry.storage.conversations import Conversations, new_id, storable
+from falconry.storage.conversations import Conversations
+from falconry.storage.values import new_id, storable
 
 T = TypeVar("T")
 

@@ -9,8 +9,6 @@ A store belongs to one person: what is another's does not exist for it. Only the
 
 from __future__ import annotations
 
-import re
-import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
@@ -22,6 +20,7 @@ from falconry.errors import ConversationNotFound, NotAuthenticated, ReplyNotFoun
 from falconry.messages import Attachment, ContextUse, Conversation, Grammar, SamplingParams, StoredMessage, Usage
 from falconry.storage.database import Database
 from falconry.storage.tables import conversations, messages, users
+from falconry.storage.values import new_id, storable
 
 # Built once: building it costs more than running it.
 _SAVE_TEXT = (
@@ -29,16 +28,6 @@ _SAVE_TEXT = (
     .where(messages.c.id == bindparam("reply_id"))
     .values(content=bindparam("text"), thinking=bindparam("thoughts"))
 )
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-
-
-def storable(text: str) -> str:
-    """Text as both databases can hold it: NUL and lone surrogates become U+FFFD."""
-    return _UNSTORABLE.sub("\ufffd", text)
-
-
-def new_id() -> str:
-    return uuid.uuid4().hex
 
 
 class Conversations:

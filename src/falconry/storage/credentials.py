@@ -10,10 +10,10 @@ from typing import Any, Literal, TypeAlias
 from sqlalchemy import Connection, Row, Select, Table, delete, func, insert, or_, select, update
 
 from falconry.errors import InvalidRequest, NotAuthenticated, NotFound
-from falconry.storage.conversations import new_id
 from falconry.storage.database import Database
 from falconry.storage.tables import api_keys, sessions, users
 from falconry.storage.users import Role, User
+from falconry.storage.values import new_id
 
 Kind: TypeAlias = Literal["session", "key"]
 MOST_SESSIONS = 100  # of one user; a further one ends the oldest

@@ -10,9 +10,9 @@ from typing import Any, Literal, TypeAlias
 from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
 
 from falconry.errors import InvalidRequest, NotFound
-from falconry.storage.conversations import new_id, storable
 from falconry.storage.database import Database
 from falconry.storage.tables import conversations, sessions, users
+from falconry.storage.values import new_id, storable
 
 Role: TypeAlias = Literal["admin", "user"]
 
