@@ -213,9 +213,11 @@ comparisons = Table(
     Column("id", String(32), primary_key=True),
     _owner(),
     Column("title", Text, nullable=False),
+    Column("models", JSON, nullable=False),  # by place
     Column("blind", Boolean, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
+    Column("revealed_at", Moment),  # when the names of a blind one were shown
     Index("ix_comparisons_owner_id_updated_at", "owner_id", "updated_at"),
 )
 

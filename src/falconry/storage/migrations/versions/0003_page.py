@@ -60,9 +60,11 @@ def upgrade() -> None:
         "comparisons",
         *_references("comparisons", "owner_id", "users"),
         sa.Column("title", sa.Text, nullable=False),
+        sa.Column("models", sa.JSON, nullable=False),
         sa.Column("blind", sa.Boolean, nullable=False),
         sa.Column("created_at", _MOMENT, nullable=False),
         sa.Column("updated_at", _MOMENT, nullable=False),
+        sa.Column("revealed_at", _MOMENT),
     )
     op.create_index("ix_comparisons_owner_id_updated_at", "comparisons", ["owner_id", "updated_at"])
     _table(
