@@ -64,8 +64,8 @@ class LiveReplies:
 
 
 @dataclass(slots=True)
-class _Seen:
-    """How much of one growing text a watcher has been sent."""
+class Seen:
+    """How much of one growing text a watcher has been sent; a comparison has several at once."""
 
     serial: int = -1
     finished: int = 0
@@ -92,8 +92,8 @@ class _Watched:
     """One reply as one watcher knows it."""
 
     reply: Reply
-    text: _Seen = field(default_factory=_Seen)
-    thinking: _Seen = field(default_factory=_Seen)
+    text: Seen = field(default_factory=Seen)
+    thinking: Seen = field(default_factory=Seen)
     left_out: int = 0
     version: int = -1
 
