@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from html import escape
 from typing import Literal, TypeAlias
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
@@ -270,8 +271,15 @@ class Attachment:
     text: str = ""
 
     def as_text(self) -> str:
-        """What the model reads of it."""
-        return f'<file name="{self.name}">\n{self.text.strip()}\n</file>'
+        """What the model reads of it: the text between two tags, of which it holds neither.
+
+        So a file cannot pose as what follows it, nor its name as anything but a name.
+        """
+        tag = "file"
+        while f"</{tag}>" in self.text:
+            tag += "-"
+        shown = "".join(" " if character.isspace() else character for character in self.name if character >= " ")
+        return f'<{tag} name="{escape(shown)}">\n{self.text.strip()}\n</{tag}>'
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 
 from falconry.access.limits import Allowance, Limits
 from falconry.access.people import People
+from falconry.attachments.extractor import Extractor
 from falconry.chat.chat import Chat
 from falconry.engines.pool import EnginePool, open_pool
 from falconry.settings import Settings
+from falconry.storage.attachments import Attachments
 from falconry.storage.conversations import Conversations
 from falconry.storage.database import Database
 
@@ -35,6 +37,7 @@ class Services:
     people: People
     limits: Limits
     hosts: set[str] = field(default_factory=set)
+    extractor: Extractor = field(default_factory=Extractor)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -49,6 +52,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services, None]:
         store = Conversations(database)
         for reply_id in await store.interrupt_orphans():
             logger.warning("Reply %s was cut off when Falconry last ended; its text is kept.", reply_id)
+        await Attachments(database).purge()
         pool = open_pool(settings)
         stack.push_async_callback(pool.aclose)
         chat = Chat(store, pool, unwatched_limit=settings.reply_timeout)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from falconry.errors import InvalidRequest, NotAuthenticated, NotFound
 from falconry.messages import Attachment, StoredMessage
@@ -190,5 +190,5 @@ def _not_found() -> NotFound:
     return NotFound("This file does not exist any more. Attach it again.", code="attachment_not_found")
 
 
-def _to_attachment(row: Row[Any]) -> Attachment:
+def _to_attachment(row: Any) -> Attachment:
     return Attachment(row.id, row.name, row.media_type, row.size, row.characters)
