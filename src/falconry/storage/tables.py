@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -21,12 +22,23 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     false,
+    text,
 )
+from sqlalchemy.schema import SchemaItem
 
 
 def _owner() -> Column[str]:
     """Whose a row is. NULL: of the person at this machine, who needs no login."""
     return Column("owner_id", String(32), ForeignKey("users.id", ondelete="CASCADE"))
+
+
+def _searched(table: str) -> list[SchemaItem]:
+    """Under which number a row's words stand in the index (falconry.storage.search); NULL: they wait to be read."""
+    waits = text("search_seq IS NULL")
+    return [
+        Column("search_seq", BigInteger, index=True),
+        Index(f"ix_{table}_search_waiting", "created_at", sqlite_where=waits, postgresql_where=waits),
+    ]
 
 
 class Moment(TypeDecorator[datetime]):
@@ -111,6 +123,7 @@ conversations = Table(
     # One column of a comparison, which no list of conversations shows, and which one, from 0.
     Column("comparison_id", String(32), ForeignKey("comparisons.id", ondelete="CASCADE"), index=True),
     Column("place", SmallInteger),
+    *_searched("conversations"),
     Index("ix_conversations_owner_id_updated_at", "owner_id", "updated_at"),
 )
 
@@ -161,6 +174,9 @@ messages = Table(
     Column("rating", SmallInteger),
     Column("correction", Text),
     Column("rated_at", Moment),
+    # When the branch that ends here was left for another one; who comes back finds the one that was left last.
+    Column("left_at", Moment),
+    *_searched("messages"),
     Index("ix_messages_parent_id", "parent_id"),
     Index("ix_messages_status", "status"),
 )

@@ -1,4 +1,4 @@
-"""The people of one Falconry on disk: names, roles, password hashes, and whose the conversations are."""
+"""The people of one Falconry on disk: names, roles, password hashes, and whose what is."""
 
 from __future__ import annotations
 
@@ -7,14 +7,26 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Row, Table, delete, func, insert, select, text, update
 
 from falconry.errors import InvalidRequest, NotFound
 from falconry.storage.database import Database
-from falconry.storage.tables import conversations, sessions, users
+from falconry.storage.tables import (
+    attachments,
+    comparisons,
+    conversations,
+    folders,
+    personas,
+    prompts,
+    sessions,
+    users,
+)
 from falconry.storage.values import new_id, storable
 
 Role: TypeAlias = Literal["admin", "user"]
+
+_TALK = (conversations, folders, attachments, comparisons)
+_LIBRARY = (personas, prompts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +47,7 @@ class Users:
         self._db = database
 
     async def add(self, name: str, role: Role, password_hash: str) -> User:
-        """Add a user. The first one becomes an admin, and gets the conversations that were here before.
+        """Add a user. The first one becomes an admin, and gets what was here before: it was the same person's.
 
         Raises InvalidRequest where the name is taken, in whatever case.
         """
@@ -58,7 +70,7 @@ class Users:
                 )
             )
             if first:
-                c.execute(update(conversations).where(conversations.c.owner_id.is_(None)).values(owner_id=user.id))
+                _hand_over(c, None, user.id, (*_TALK, *_LIBRARY))
             return user
 
         return await self._db.write(run, durable=True)
@@ -88,9 +100,10 @@ class Users:
         return await self._db.read(lambda c: c.execute(query).scalar_one())
 
     async def remove(self, user_id: str, *, heir_id: str | None = None) -> None:
-        """Remove a user with all sessions and keys, and the conversations too, unless another user gets them.
+        """Remove a user with all sessions and keys, and all that is theirs.
 
-        Those of the last user stay, for the person at this machine, who then needs no login.
+        Another user may get the conversations, with their folders, files and comparisons. What the last user has stays,
+        for the person at this machine, who then needs no login.
 
         Raises InvalidRequest for the only admin beside other users, NotFound for an unknown user or heir.
         """
@@ -104,8 +117,10 @@ class Users:
             if heir_id == user_id:
                 raise NotFound("This user does not exist.", code="user_not_found")
             heir = _user(c, heir_id).id if heir_id is not None else None
-            if heir is not None or not others:
-                c.execute(update(conversations).where(conversations.c.owner_id == user_id).values(owner_id=heir))
+            if heir is not None:
+                _hand_over(c, user_id, heir, _TALK)
+            elif not others:
+                _hand_over(c, user_id, None, (*_TALK, *_LIBRARY))
             c.execute(delete(users).where(users.c.id == user_id))
 
         await self._db.write(run, durable=True)
@@ -144,6 +159,13 @@ class Users:
 def name_key(name: str) -> str:
     """What two names have in common that a person takes for the same."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name.strip()).casefold())
+
+
+def _hand_over(c: Connection, from_id: str | None, to_id: str | None, tables: tuple[Table, ...]) -> None:
+    for table in tables:
+        owner = table.c.owner_id
+        theirs = owner == from_id if from_id is not None else owner.is_(None)
+        c.execute(update(table).where(theirs).values(owner_id=to_id))
 
 
 def _alone(c: Connection) -> None:

@@ -88,6 +88,7 @@ def upgrade() -> None:
     op.add_column("messages", sa.Column("rating", sa.SmallInteger))
     op.add_column("messages", sa.Column("correction", sa.Text))
     op.add_column("messages", sa.Column("rated_at", _MOMENT))
+    op.add_column("messages", sa.Column("left_at", _MOMENT))
     _table(
         "attachments",
         *_references("attachments", "owner_id", "users"),
