@@ -147,8 +147,10 @@ def test_killed_after_any_statement_it_is_the_old_schema_or_the_new_one(database
         for line in process.stdout:
             with engine.connect() as connection:
                 tables = set(inspect(connection).get_table_names()) - {"alembic_version"}
+                index = {table for table in tables if table.startswith("search_index")}
                 revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-                assert (revision, tables) in (("0001", set(OLD)), (migrate.HEAD, set(metadata.tables)))
+                state = (revision, tables - index, bool(index))
+                assert state in (("0001", set(OLD), False), (migrate.HEAD, set(metadata.tables), True))
                 assert rows(connection) == before
             killed += json.loads(line) == -9
             print(file=process.stdin, flush=True)
