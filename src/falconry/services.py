@@ -12,9 +12,11 @@ from falconry.access.limits import Allowance, Limits
 from falconry.access.people import People
 from falconry.attachments.extractor import Extractor
 from falconry.chat.chat import Chat
+from falconry.compare.comparisons import Comparisons
 from falconry.engines.pool import EnginePool, open_pool
 from falconry.settings import Settings
 from falconry.storage.attachments import Attachments
+from falconry.storage.comparisons import ComparisonStore
 from falconry.storage.conversations import Conversations
 from falconry.storage.database import Database
 
@@ -25,7 +27,7 @@ logger = logging.getLogger(__name__)
 class Services:
     """What the doors work with.
 
-    `chat` is the one of the person at this machine; a user's is `chat.of(person.id)`. `hosts` are the names under which
+    `chat` and `comparisons` are those of the person at this machine; a user's are `chat.of(person.id)`. `hosts` are the names under which
     we may be reached beside the loopback ones; a tunnel adds its own. `stopping` is set when Falconry ends, so that
     open streams close by themselves.
     """
@@ -39,6 +41,11 @@ class Services:
     hosts: set[str] = field(default_factory=set)
     extractor: Extractor = field(default_factory=Extractor)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    comparisons: Comparisons = field(init=False)
+
+    def __post_init__(self) -> None:
+        comparisons = Comparisons(ComparisonStore(self.database), self.chat, self.pool)
+        object.__setattr__(self, "comparisons", comparisons)
 
 
 @asynccontextmanager

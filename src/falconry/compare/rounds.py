@@ -1,0 +1,102 @@
+"""One question of a comparison with its answers, and how much of them may be shown.
+
+While names are hidden, speed must not tell them: all answers of a question grow together, at the pace of the slowest,
+and an answer that has ended looks as if it went on until the others have come as far. Thinking is not shown, for only
+some models do it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from falconry.chat.replies import Reply
+from falconry.messages import StoredMessage
+from falconry.storage.comparisons import Comparison, Vote
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one model says to a question.
+
+    Attributes:
+        message: as stored; None where the question did not reach this column, as after a power cut.
+        reply: the answer while it is written, and for whoever saw that its end.
+        alone: asked for again by itself, so that it keeps nobody waiting.
+    """
+
+    place: int
+    message: StoredMessage | None
+    reply: Reply | None = None
+    alone: bool = False
+
+    @property
+    def id(self) -> str | None:
+        return self.message.id if self.message else None
+
+    @property
+    def latest(self) -> StoredMessage | None:
+        """The message; once the reply has ended, its final form."""
+        return self.reply.message if self.reply is not None else self.message
+
+    @property
+    def running(self) -> bool:
+        return self.reply is not None and self.reply.status == "running"
+
+    @property
+    def text(self) -> str:
+        return self.reply.text if self.reply is not None else self.message.content if self.message else ""
+
+    @property
+    def thinking(self) -> str:
+        return self.reply.thinking if self.reply is not None else self.message.thinking if self.message else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How much of an answer may be seen: so many characters of its text, and whether it seems to go on."""
+
+    characters: int
+    running: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One question, its answers by place, and the vote on them."""
+
+    turn: int
+    content: str
+    created_at: datetime
+    answers: tuple[Answer, ...]
+    vote: Vote | None = None
+
+    @property
+    def running(self) -> bool:
+        return any(answer.running for answer in self.answers)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A comparison with all its questions, oldest first."""
+
+    comparison: Comparison
+    rounds: tuple[Round, ...]
+
+    @property
+    def running(self) -> bool:
+        return bool(self.rounds) and self.rounds[-1].running
+
+
+def shown(answers: Sequence[Answer], *, hidden: bool) -> list[Shown]:
+    """How much of each answer to one question may be seen."""
+    if not hidden:
+        return [Shown(len(answer.text), answer.running) for answer in answers]
+    limit = min((len(answer.text) for answer in answers if answer.running and not answer.alone), default=None)
+    found = []
+    for answer in answers:
+        length = len(answer.text)
+        # Ended, and not as long as the slowest is by now: else its end would tell that it was quick.
+        over = not answer.running and (limit is None or answer.alone or 0 < length < limit)
+        found.append(Shown(length if limit is None or answer.alone or over else min(length, limit), not over))
+    return found

@@ -1,0 +1,301 @@
+"""Comparisons on disk: the same questions to several models, whose answers are one conversation for each model.
+
+A store belongs to one person, as that of conversations does. The conversations themselves are written by the chat; here
+they are made, copied, and go with their comparison.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
+
+from falconry.errors import NotAuthenticated, NotFound, StaleConversation
+from falconry.storage.database import Database
+from falconry.storage.tables import comparisons, conversations, messages, users, votes
+from falconry.storage.values import new_id, storable
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Several models side by side.
+
+    Attributes:
+        title: the first question's beginning.
+        models: by place.
+        columns: ids of the conversations, by place.
+        blind: nobody was to know which model is where; `revealed_at` is when that was told.
+    """
+
+    id: str
+    title: str
+    models: tuple[str, ...]
+    columns: tuple[str, ...]
+    blind: bool
+    created_at: datetime
+    updated_at: datetime
+    revealed_at: datetime | None = None
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the names must not be told."""
+        return self.blind and self.revealed_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """A judgement of one question's answers, by the models' names. Without a best one all were bad.
+
+    Attributes:
+        turn: which question, from 0.
+        blind: given while the names were hidden.
+    """
+
+    turn: int
+    best: tuple[str, ...]
+    others: tuple[str, ...]
+    blind: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A line of the list of comparisons."""
+
+    comparison: Comparison
+    votes: int
+
+
+class ComparisonStore:
+    """The store of one person's comparisons: of the one at this machine, or of the user with an id."""
+
+    def __init__(self, database: Database, owner_id: str = "") -> None:
+        self._db = database
+        self._owner_id = owner_id
+        column = comparisons.c.owner_id
+        self._mine: ColumnElement[bool] = column == owner_id if owner_id else column.is_(None)
+
+    def of(self, owner_id: str) -> ComparisonStore:
+        """The store of another person's; "" is the one at this machine."""
+        return ComparisonStore(self._db, owner_id)
+
+    async def create(self, models: Sequence[str], *, blind: bool) -> Comparison:
+        """Make a comparison with an empty conversation for each model.
+
+        Raises NotAuthenticated where the owner has been removed meanwhile.
+        """
+        now = datetime.now(UTC)
+        columns = tuple(new_id() for _ in models)
+        made = Comparison(new_id(), "", tuple(models), columns, blind, now, now)
+        common = {"owner_id": self._owner_id or None, "title": "", "created_at": now, "updated_at": now}
+
+        def run(c: Connection) -> None:
+            owner = select(users.c.id).where(users.c.id == self._owner_id).with_for_update(read=True, key_share=True)
+            if self._owner_id and c.execute(owner).first() is None:
+                raise NotAuthenticated("This account does not exist any more.", code="account_gone")
+            c.execute(insert(comparisons).values(common | {"id": made.id, "models": list(models), "blind": blind}))
+            for place, column in enumerate(columns):
+                own = {"id": column, "comparison_id": made.id, "place": place}
+                c.execute(insert(conversations).values(common | own))
+
+        await self._db.write(run)
+        return made
+
+    async def get(self, comparison_id: str) -> Comparison:
+        """Raises NotFound."""
+        return await self._db.read(lambda c: self._comparison(c, comparison_id))
+
+    async def newest(self, limit: int, *, before: str | None = None) -> list[Listed]:
+        """Those in which something was asked, the newest first; with `before`, those older than that one."""
+        count = select(func.count()).where(votes.c.comparison_id == comparisons.c.id).scalar_subquery()
+        query = (
+            select(comparisons, count.label("votes"))
+            .where(self._mine, comparisons.c.title != "")
+            .order_by(comparisons.c.updated_at.desc(), comparisons.c.id)
+            .limit(limit)
+        )
+
+        def run(c: Connection) -> list[Listed]:
+            found = query
+            if before is not None:
+                found = query.where(comparisons.c.updated_at < self._comparison(c, before).updated_at)
+            return [Listed(_to_comparison(row, _columns(c, row.id)), row.votes) for row in c.execute(found).all()]
+
+        return await self._db.read(run)
+
+    async def touch(self, comparison_id: str, title: str) -> None:
+        """Note that something was asked. The first question gives the title."""
+
+        def run(c: Connection) -> None:
+            known = self._comparison(c, comparison_id)
+            values = {"updated_at": datetime.now(UTC), "title": known.title or storable(title)}
+            c.execute(update(comparisons).where(comparisons.c.id == comparison_id).values(values))
+
+        await self._db.write(run)
+
+    async def reveal(self, comparison_id: str) -> None:
+        """Note that the names are told from now on."""
+
+        def run(c: Connection) -> None:
+            self._comparison(c, comparison_id)
+            unknown = (comparisons.c.id == comparison_id) & comparisons.c.revealed_at.is_(None)
+            c.execute(update(comparisons).where(unknown).values(revealed_at=datetime.now(UTC)))
+
+        await self._db.write(run)
+
+    async def delete(self, comparison_id: str) -> None:
+        """With its conversations and votes."""
+
+        def run(c: Connection) -> None:
+            self._comparison(c, comparison_id)
+            c.execute(delete(comparisons).where(comparisons.c.id == comparison_id))
+
+        await self._db.write(run)
+
+    # -- votes
+
+    async def votes(self, comparison_id: str) -> dict[int, Vote]:
+        """The vote of each question that has one."""
+        query = select(votes).where(votes.c.comparison_id == comparison_id)
+
+        def run(c: Connection) -> dict[int, Vote]:
+            self._comparison(c, comparison_id)
+            return {row.turn: _to_vote(row) for row in c.execute(query).all()}
+
+        return await self._db.read(run)
+
+    async def put_vote(self, comparison_id: str, turn: int, best: Collection[str]) -> Vote:
+        """Store a vote, in place of an earlier one.
+
+        Raises StaleConversation where that was given blind and the names are known by now.
+        """
+
+        def run(c: Connection) -> Vote:
+            known = self._comparison(c, comparison_id, lock=True)
+            this = (votes.c.comparison_id == comparison_id) & (votes.c.turn == turn)
+            earlier = c.execute(select(votes.c.blind).where(this)).scalar()
+            if earlier and not known.hidden:
+                raise StaleConversation(
+                    "This vote was given before the names were known, so it cannot be changed any more.",
+                    code="vote_final",
+                )
+            chosen = tuple(model for model in known.models if model in best)
+            rest = tuple(model for model in known.models if model not in best)
+            vote = Vote(turn, chosen, rest, known.hidden, datetime.now(UTC))
+            c.execute(delete(votes).where(this))
+            c.execute(
+                insert(votes).values(
+                    id=new_id(),
+                    comparison_id=comparison_id,
+                    turn=turn,
+                    best=list(chosen),
+                    others=list(rest),
+                    blind=vote.blind,
+                    created_at=vote.created_at,
+                )
+            )
+            return vote
+
+        return await self._db.write(run)
+
+    async def all_votes(self, *, blind_only: bool = False) -> list[Vote]:
+        """The votes of comparisons whose names are known: the others would tell by the figures what is hidden."""
+        query = self._votes().where(comparisons.c.blind.is_(False) | comparisons.c.revealed_at.is_not(None))
+        if blind_only:
+            query = query.where(votes.c.blind)
+        rows = await self._db.read(lambda c: c.execute(query.order_by(votes.c.created_at, votes.c.id)).all())
+        return [_to_vote(row) for row in rows]
+
+    async def hidden_votes(self) -> int:
+        """How many votes wait until their names are told."""
+        waiting = self._votes().where(comparisons.c.blind, comparisons.c.revealed_at.is_(None)).subquery()
+        return await self._db.read(lambda c: c.execute(select(func.count()).select_from(waiting)).scalar_one())
+
+    async def waiting(self) -> list[str]:
+        """The ids of comparisons with votes whose names are still hidden."""
+        judged = select(votes.c.comparison_id)
+        hidden = comparisons.c.blind & comparisons.c.revealed_at.is_(None)
+        query = select(comparisons.c.id).where(self._mine, hidden, comparisons.c.id.in_(judged))
+        return list(await self._db.read(lambda c: c.execute(query).scalars().all()))
+
+    def _votes(self) -> Any:
+        return select(votes).join(comparisons, votes.c.comparison_id == comparisons.c.id).where(self._mine)
+
+    # -- the conversations
+
+    async def append_failed(self, column: str, content: str, model: str, error: Mapping[str, object]) -> None:
+        """Store a question that a model could not even be asked, with a reply that says why."""
+        now = datetime.now(UTC)
+
+        def run(c: Connection) -> None:
+            own = conversations.c.id == column
+            head = c.execute(select(conversations.c.head_id).where(own).with_for_update()).scalar_one()
+            deep = select(messages.c.depth).where(messages.c.id == head)
+            depth = c.execute(deep).scalar_one() + 1 if head else 0
+            common = {"conversation_id": column, "thinking": "", "created_at": now}
+            asked = {"id": new_id(), "parent_id": head, "depth": depth, "role": "user", "status": "complete"}
+            reply = {"id": new_id(), "parent_id": asked["id"], "depth": depth + 1, "role": "assistant"}
+            failed = {"content": "", "status": "failed", "model": model, "error": dict(error)}
+            c.execute(insert(messages).values(common | asked | {"content": storable(content)}))
+            c.execute(insert(messages).values(common | reply | failed))
+            moved = {"head_id": reply["id"], "updated_at": now, "version": conversations.c.version + 1}
+            c.execute(update(conversations).where(own).values(moved))
+
+        await self._db.write(run, durable=True)
+
+    async def copy(self, comparison_id: str, place: int) -> str:
+        """Make an ordinary conversation of one column's messages; gives its id."""
+        now = datetime.now(UTC)
+
+        def run(c: Connection) -> str:
+            known = self._comparison(c, comparison_id)
+            said = messages.c.conversation_id == known.columns[place]
+            rows = c.execute(select(messages).where(said).order_by(messages.c.depth)).all()
+            head = c.execute(select(conversations.c.head_id).where(conversations.c.id == known.columns[place])).scalar()
+            ids = {row.id: new_id() for row in rows}
+            made = new_id()
+            values = {"id": made, "owner_id": self._owner_id or None, "title": known.title, "head_id": ids.get(head)}
+            c.execute(insert(conversations).values(values | {"created_at": now, "updated_at": now, "version": 1}))
+            if rows:
+                c.execute(insert(messages), [_copied(row, ids, made) for row in rows])
+            return made
+
+        return await self._db.write(run)
+
+    def _comparison(self, c: Connection, comparison_id: str, *, lock: bool = False) -> Comparison:
+        query = select(comparisons).where(comparisons.c.id == comparison_id, self._mine)
+        row = c.execute(query.with_for_update() if lock else query).first()
+        if row is None:
+            raise NotFound("This comparison does not exist.", code="comparison_not_found")
+        return _to_comparison(row, _columns(c, comparison_id))
+
+
+def _columns(c: Connection, comparison_id: str) -> tuple[str, ...]:
+    theirs = conversations.c.comparison_id == comparison_id
+    return tuple(c.execute(select(conversations.c.id).where(theirs).order_by(conversations.c.place)).scalars())
+
+
+def _to_comparison(row: Row[Any], columns: tuple[str, ...]) -> Comparison:
+    moments = (row.created_at, row.updated_at, row.revealed_at)
+    return Comparison(row.id, row.title, tuple(row.models), columns, row.blind, *moments)
+
+
+def _to_vote(row: Row[Any]) -> Vote:
+    return Vote(row.turn, tuple(row.best), tuple(row.others), row.blind, row.created_at)
+
+
+def _copied(row: Row[Any], ids: Mapping[str, str], conversation_id: str) -> dict[str, Any]:
+    """A message with the ids of the copy, also where the prompt began; the search has yet to read it."""
+    values = dict(row._mapping) | {"search_seq": None}
+    own: dict[str, Any] = {
+        "id": ids[row.id],
+        "parent_id": ids.get(row.parent_id),
+        "conversation_id": conversation_id,
+        "owner": None,
+    }
+    if row.context:
+        own["context"] = {**row.context, "start_id": ids.get(row.context.get("start_id"))}
+    return values | own
