@@ -22,14 +22,19 @@ from starlette.middleware.cors import CORSMiddleware
 from falconry import __version__, request_id
 from falconry.api.admin import admin_router
 from falconry.api.anthropic import anthropic_router
+from falconry.api.attachments import attachments_router
+from falconry.api.comparisons import comparisons_router
 from falconry.api.complete import complete_router
-from falconry.api.conversations import conversations_router, replies_router
+from falconry.api.conversations import conversations_router
 from falconry.api.docs import docs_router, install_openapi
 from falconry.api.errors import install_error_handlers
+from falconry.api.folders import folders_router
 from falconry.api.health import health_router
+from falconry.api.library import library_router, options_router
 from falconry.api.metrics import CountRequests, metrics_router
 from falconry.api.openai import openai_router
 from falconry.api.people import me_router, users_router
+from falconry.api.replies import messages_router, replies_router
 from falconry.api.responses import responses_router
 from falconry.api.tgi import tgi_router
 from falconry.api.tgi_tokenize import tgi_tokenize_router
@@ -87,6 +92,12 @@ def build_routes(services: Services, metrics: Metrics | None = None) -> tuple[Fa
     for router in (
         conversations_router(services),
         replies_router(services),
+        messages_router(services),
+        folders_router(services),
+        attachments_router(services),
+        library_router(services),
+        options_router(services),
+        comparisons_router(services),
         complete_router(services),
         openai_router(services),
         responses_router(services),

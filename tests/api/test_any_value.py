@@ -46,6 +46,8 @@ SMALL: dict[str, Json] = {
     "/api/complete": {"params": {"max_tokens": 2}},
     "/api/conversations/{conversation_id}/replies": {"params": {"max_tokens": 2}},
     "/api/conversations/{conversation_id}/context": {"draft": "Hello"},
+    "/api/personas/{persona_id}": {"name": "Kestrel", "params": {"temperature": 0.5}, "starters": ["Hello?"]},
+    "/api/prompts/{prompt_id}": {"name": "Thai", "content": "Translate into Thai: {{text}}"},
     "/api/me/password": {"present": PASSWORD, "new": PASSWORD},
     "/api/me/keys": {"name": "program"},
     "/api/admin/users": {"name": "carol", "password": PASSWORD},
@@ -154,7 +156,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             conversation = client.post("/api/conversations").json()["id"]
             asked = client.post(f"/api/conversations/{conversation}/replies", json={"content": "Hi", "model": "canned"})
             reply = asked.json()["reply"]["id"]
-            opened.ids = {"conversation_id": conversation, "reply_id": reply, "user_id": bob, "model_id": "eyas"}
+            persona = client.post("/api/personas", json={"name": "Kestrel"}).json()["id"]
+            prompt = client.post("/api/prompts", json={"name": "Thai", "content": "x"}).json()["id"]
+            opened.ids = {"persona_id": persona, "prompt_id": prompt}
+            opened.ids |= {"conversation_id": conversation, "reply_id": reply, "user_id": bob, "model_id": "eyas"}
         yield opened
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from falconry.app import build_routes
 from falconry.gate.route_table import Entry, RouteTable
+from falconry.library.library import Library
+from falconry.library.values import Persona, SavedPrompt
 from falconry.messages import SamplingParams
 from falconry.metrics import Metrics
 from tests.conftest import LiveServer
@@ -19,6 +21,8 @@ from tests.gate.people import Somebody, two_people
 BODIES: Mapping[str, Mapping[str, object]] = {
     "/api/conversations/{conversation_id}/replies": {"content": "hello"},
     "/api/conversations/{conversation_id}/context": {"draft": "hello"},
+    "/api/personas/{persona_id}": {"name": "Bob's now"},
+    "/api/prompts/{prompt_id}": {"name": "Bob's now", "content": "hello"},
 }
 # Ids of what belongs to nobody.
 SHARED = {"model_id", "model", "digest", "name", "path", "response_id"}
@@ -51,11 +55,16 @@ async def house(server: LiveServer) -> AsyncGenerator[House, None]:
             await running.task
         key = await server.services.people.create_key(ada.user.id, "mine", ["conversations"])
         (session,) = await server.services.people.sessions(ada.user.id)
+        library = Library.on(server.services.database).of(ada.user.id)
+        persona = await library.add_persona(Persona("Ada's secret", "Ada's secret"))
+        prompt = await library.add_prompt(SavedPrompt("Ada's secret", "Ada's secret"))
         ids = {
             "conversation_id": conversation.id,
             "reply_id": reply.id,
             "message_id": reply.id,
             "key_id": key.stored.id,
+            "persona_id": persona.id,
+            "prompt_id": prompt.id,
             "session_id": session.id,
             "user_id": ada.user.id,
         }

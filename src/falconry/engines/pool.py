@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -16,10 +16,12 @@ from time import monotonic
 from falconry.engines.base import ALL_SAMPLING, Engine
 from falconry.engines.queue import FairQueue
 from falconry.engines.work import Work
-from falconry.errors import EngineError, EngineInterrupted, EngineUnavailable, ModelNotFound
+from falconry.errors import EngineError, EngineInterrupted, EngineUnavailable, FalconryError, ModelNotFound
 from falconry.messages import NO_EXTRAS, Delta, Extras, ModelInfo, Prompt, SamplingParams
 from falconry.models import eyas
 from falconry.settings import BUILT_IN_MODEL, Endpoint, Settings
+
+PROBE_TIMEOUT = 5.0  # seconds that an endpoint may take to tell what it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,18 @@ class EnginePool:
             )
             for spec in self._specs.values()
         ]
+
+    async def supports(self, name: str) -> frozenset[str]:
+        """The names of the sampling params that reach a model. An endpoint is asked what it is; a local model is not
+        loaded for it. What cannot be reached is taken to support them all. Raises ModelNotFound."""
+        spec = self._specs[self.resolve(name)]
+        if not spec.local:
+            async with self.engine(spec.name) as engine:
+                with suppress(FalconryError, TimeoutError):
+                    async with asyncio.timeout(PROBE_TIMEOUT):
+                        await engine.context_length()
+                        await engine.has_chat_template()
+        return next(model.supports for model in self.models() if model.name == spec.name)
 
     def loaded(self) -> frozenset[str]:
         """The names of the models whose engines are there."""
