@@ -14,7 +14,7 @@ from xml.parsers import expat
 
 from falconry.attachments.result import Budget, Extracted, Unreadable
 
-_PIECE = 2**16
+_PIECE = 2**20  # bytes; expat reads a name or an attribute that goes on again from its start with each piece
 _MOST_PARTS = 5_000
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 _OPEN_DOCUMENT = b"application/vnd.oasis.opendocument."
