@@ -11,7 +11,7 @@ LOCK := --universal --python-version 3.11 --no-emit-index-url --custom-compile-c
 
 .DEFAULT_GOAL := help
 .PHONY: help setup chat test test-torch check fix docs lock eyas soak clean \
-	bench-threads bench-context bench-stream bench-start bench-footprint bench-gateway compat
+	bench-threads bench-context bench-stream bench-start bench-footprint bench-gateway bench-page compat
 
 help: ## show this list
 	@echo "Falconry: chat with any open LLM, on your own machine. To begin: make chat"
@@ -75,6 +75,9 @@ bench-footprint: ## packages and MB, in a fresh environment
 
 bench-gateway: $(VENV)/.dev ## what Falconry adds to the engine's own server, beside litellm's proxy
 	$(PY) -m benchmarks.gateway $(ARGS)
+
+bench-page: $(VENV)/.dev ## frames, gaps and CPU seconds of the chat page, beside gr.ChatInterface
+	$(PY) -m benchmarks.page $(ARGS)
 
 compat: $(VENV)/.dev .cache/clients/.made ## try clients that others wrote, some GB of them, and write docs/compat.md (CLIENT=llm chooses)
 	$(PY) -m scripts.compat $(if $(CLIENT),--client $(CLIENT)) $(ARGS)

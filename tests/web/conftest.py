@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import socket
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from falconry.access.limits import Allowance, Limits
 from falconry.access.people import People
 from falconry.app import create_app
 from falconry.chat.chat import Chat
-from falconry.engines.pool import EnginePool
+from falconry.engines.pool import EnginePool, ModelSpec
 from falconry.services import Services
 from falconry.settings import Settings
 from falconry.storage.conversations import Conversations
@@ -43,13 +43,17 @@ ARGUMENTS = (
 
 
 @asynccontextmanager
-async def page_services(data_dir: Path) -> AsyncGenerator[Services, None]:
-    """Open services whose models are those of `tests.web.engines`."""
-    settings = Settings(data_dir=data_dir, canned=True, model="canned", pages=True)
+async def page_services(
+    data_dir: Path, models: Mapping[str, ModelSpec] | None = None
+) -> AsyncGenerator[Services, None]:
+    """Open services whose models are those of `tests.web.engines`, or others, the first of them the default."""
+    models = specs() if models is None else models
+    default = next(iter(models))
+    settings = Settings(data_dir=data_dir, canned=True, model=default, pages=True)
     async with AsyncExitStack() as stack:
         database = await Database.open(settings.url, data_dir / "running")
         stack.push_async_callback(database.aclose)
-        pool = EnginePool(specs(), "canned", loaded_models=2)
+        pool = EnginePool(models, default, loaded_models=2)
         stack.push_async_callback(pool.aclose)
         chat = Chat(Conversations(database), pool)
         stack.push_async_callback(chat.aclose)
