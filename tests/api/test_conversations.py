@@ -121,7 +121,7 @@ async def test_completion_streams_and_forgets(server: LiveServer) -> None:
     assert names[-1] == "done"
     assert set(names[:-1]) == {"delta"}
     assert '"completion_tokens":7' in body
-    assert (await server.client.get("/api/conversations")).json() == {"conversations": []}
+    assert (await server.client.get("/api/conversations")).json() == {"conversations": [], "next": None}
 
 
 @pytest.mark.parametrize(

@@ -1,40 +1,36 @@
-"""Our own API: conversations and replies. What a person can do in the page, a program can do here."""
+"""Our own API: conversations. What a person can do in the page, a program can do here."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request
-from fastapi.responses import Response
+from fastapi import APIRouter, Query
 
 from falconry.access.person import Person
 from falconry.api.schemas import (
     ContextQuestion,
+    ConversationChange,
     Id,
     NewConversation,
     NewTurn,
-    TurnOptions,
+    Shown,
     conversation_json,
     message_json,
 )
 from falconry.api.strict import StrictRoute
 from falconry.chat.chat import Chat
-from falconry.event_stream import SILENCE, EventStream
-from falconry.gate.identity import Asker, language_of
+from falconry.gate.identity import Asker
 from falconry.gate.marks import user
-from falconry.i18n import Language, error_text
-from falconry.messages import Conversation, StoredMessage
-from falconry.protocols.sse import comment, encode_json
+from falconry.messages import Conversation
 from falconry.services import Services
+from falconry.storage.conversations import Cursor
 
 Json = dict[str, Any]
 
 
 def conversations_router(services: Services) -> APIRouter:
-    """Routes under /api for conversations, replies and models."""
+    """Routes under /api for models and conversations."""
     router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["conversations"])
 
     def mine(asker: Person) -> Chat:
@@ -48,10 +44,24 @@ def conversations_router(services: Services) -> APIRouter:
 
     @router.get("/conversations")
     @user("conversations")
-    async def conversations(asker: Asker, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> Json:
-        """The newest conversations first. `running` is the id of a reply in flight."""
+    async def conversations(
+        asker: Asker,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+        before: Annotated[str | None, Query(pattern=r"^[01]-\d{1,17}-[0-9a-f]{32}$")] = None,
+        folder_id: Id | None = None,
+        deleted: bool = False,
+    ) -> Json:
+        """The pinned conversations first, then the others, each the newest first.
+
+        `running` is the id of a reply in flight. `next` is the `before` of the next page, null on the last one. With
+        `deleted` those that lie in the trash.
+        """
         chat = mine(asker)
-        return {"conversations": [_listed(chat, c) for c in await chat.conversations(limit)]}
+        page = await chat.listed(limit, before=_cursor(before), folder_id=folder_id, deleted=deleted)
+        return {
+            "conversations": [_listed(chat, found) for found in page.conversations],
+            "next": str(page.next) if page.next else None,
+        }
 
     @router.post("/conversations", status_code=201)
     @user("conversations")
@@ -68,27 +78,63 @@ def conversations_router(services: Services) -> APIRouter:
         chat = mine(asker)
         found = await chat.conversation(conversation_id)
         messages = await chat.messages(conversation_id, before=before, limit=limit)
-        return {**_listed(chat, found), "messages": [message_json(message) for message in messages]}
+        versions = await chat.versions(messages)
+        return {**_listed(chat, found), "messages": [message_json(m, versions[m.id]) for m in messages]}
+
+    @router.patch("/conversations/{conversation_id}")
+    @user("conversations")
+    async def change(asker: Asker, conversation_id: Id, body: ConversationChange) -> Json:
+        """Rename a conversation, pin it, or put it into a folder. It keeps its place among the others."""
+        chat = mine(asker)
+        return _listed(chat, await chat.change_conversation(conversation_id, **body.changes()))
 
     @router.delete("/conversations/{conversation_id}", status_code=204)
     @user("conversations")
-    async def delete(asker: Asker, conversation_id: Id) -> None:
-        """Delete a conversation with all its messages; a running reply is stopped."""
-        await mine(asker).delete_conversation(conversation_id)
+    async def delete(asker: Asker, conversation_id: Id, forever: bool = False) -> None:
+        """Throw a conversation into the trash, from which it can be restored for some days; a running reply is stopped.
+
+        With `forever` it is removed at once, from wherever it is.
+        """
+        await mine(asker).delete_conversation(conversation_id, forever=forever)
+
+    @router.post("/conversations/{conversation_id}/restore")
+    @user("conversations")
+    async def restore(asker: Asker, conversation_id: Id) -> Json:
+        """Have a conversation back from the trash."""
+        chat = mine(asker)
+        return _listed(chat, await chat.restore_conversation(conversation_id))
+
+    @router.post("/conversations/{conversation_id}/head")
+    @user("conversations")
+    async def show(asker: Asker, conversation_id: Id, body: Shown) -> Json:
+        """Show the branch through a message, down to where it was left or written last; gives its newest message."""
+        head = await mine(asker).show_branch(conversation_id, body.message_id, head_id=body.head_id)
+        return {"head_id": head}
 
     @router.post("/conversations/{conversation_id}/replies", status_code=201)
     @user("conversations", counted=True)
     async def ask(asker: Asker, conversation_id: Id, body: NewTurn) -> Json:
-        """Store a message and have it answered. The reply is the server's: it goes on whoever leaves."""
-        message, reply = await mine(asker).ask(
+        """Store a message, or a new version of one, and have it answered.
+
+        The reply is the server's: it goes on whoever leaves.
+        """
+        chat = mine(asker)
+        message, reply = await chat.ask(
             conversation_id,
             body.content,
             parent_id=body.parent_id,
             model=body.model,
             params=body.params.to_sampling(),
             system=body.system,
+            persona=body.persona,
+            attachments=body.attachments,
+            edit_of=body.edit_of,
         )
-        return {"message": message_json(message), "reply": message_json(reply)}
+        versions = await chat.versions([message, reply])
+        return {
+            "message": message_json(message, versions[message.id]),
+            "reply": message_json(reply, versions[reply.id]),
+        }
 
     @router.post("/conversations/{conversation_id}/context")
     @user("conversations")
@@ -100,73 +146,9 @@ def conversations_router(services: Services) -> APIRouter:
             model=body.model,
             params=body.params.to_sampling(),
             system=body.system,
+            attachments=body.attachments,
         )
         return {**asdict(use), "exact": use.error == 0.0}
-
-    return router
-
-
-def replies_router(services: Services) -> APIRouter:
-    """Routes under /api/replies: watch, stop, regenerate, continue, and what the model saw."""
-    router = APIRouter(prefix="/api/replies", route_class=StrictRoute, tags=["replies"])
-
-    def mine(asker: Person) -> Chat:
-        return services.chat.of(asker.id)
-
-    @router.get("/{reply_id}")
-    @user("conversations")
-    async def reply(asker: Asker, reply_id: Id) -> Json:
-        """One reply, or any message; a running reply with its text so far."""
-        return message_json(await mine(asker).message(reply_id))
-
-    @router.get("/{reply_id}/events")
-    @user("conversations")
-    async def events(
-        request: Request, asker: Asker, reply_id: Id, last_event_id: Annotated[str | None, Header(max_length=20)] = None
-    ) -> Response:
-        """The reply as it is written: `delta` events, then `done` with the message.
-
-        An event's id is the number of characters of text (and of thinking) sent so far; a client that comes back
-        with `Last-Event-ID` gets the rest, without gap or repetition.
-        """
-        chat = mine(asker)
-        message = await chat.message(reply_id)
-        sent = _offsets(last_event_id)
-        return EventStream(_reply_events(chat, services.stopping, message, sent, language_of(request)))
-
-    @router.post("/{reply_id}/stop")
-    @user("conversations")
-    async def stop(asker: Asker, reply_id: Id) -> Json:
-        """Stop a reply; its text so far is kept. One that has ended stays as it is."""
-        return message_json(await mine(asker).stop(reply_id))
-
-    @router.post("/{reply_id}/regenerate", status_code=201)
-    @user("conversations", counted=True)
-    async def regenerate(asker: Asker, reply_id: Id, body: TurnOptions | None = None) -> Json:
-        """Answer the same question again; the earlier reply is kept as another version."""
-        options = body or TurnOptions()
-        answer = await mine(asker).regenerate(
-            reply_id, model=options.model, params=options.params.to_sampling(), system=options.system
-        )
-        return {"reply": message_json(answer)}
-
-    @router.post("/{reply_id}/continue")
-    @user("conversations", counted=True)
-    async def resume(asker: Asker, reply_id: Id) -> Json:
-        """Go on with a reply that broke off or was stopped, from where it is."""
-        return {"reply": message_json(await mine(asker).resume(reply_id))}
-
-    @router.get("/{reply_id}/prompt")
-    @user("conversations")
-    async def prompt(asker: Asker, reply_id: Id) -> Json:
-        """What the model saw: the exact prompt, its messages and tokens, and how much was left out."""
-        seen = await mine(asker).prompt(reply_id)
-        return {
-            **asdict(seen.context),
-            "exact": seen.context.error == 0.0,
-            "prompt": seen.prompt,
-            "messages": [{"role": message.role, "content": message.content} for message in seen.messages],
-        }
 
     return router
 
@@ -176,34 +158,5 @@ def _listed(chat: Chat, conversation: Conversation) -> Json:
     return conversation_json(conversation, running=running.id if running else None)
 
 
-def _offsets(last_event_id: str | None) -> tuple[int, int]:
-    text, _, thinking = (last_event_id or "").partition("-")
-    return (int(text) if text.isdecimal() else 0, int(thinking) if thinking.isdecimal() else 0)
-
-
-async def _reply_events(
-    chat: Chat, stopping: asyncio.Event, message: StoredMessage, sent: tuple[int, int], language: Language
-) -> AsyncGenerator[bytes, None]:
-    text_sent, thinking_sent = sent
-    yield comment("falconry")
-    with chat.watch(message.conversation_id) as watcher:
-        reply = chat.find(message.id)
-        while not stopping.is_set():
-            if reply is None or reply.status != "running":
-                message = reply.message if reply else await chat.message(message.id)
-                text, thinking = message.content, message.thinking
-            else:
-                text, thinking = reply.text, reply.thinking
-            if len(text) > text_sent or len(thinking) > thinking_sent:
-                delta = {"text": text[text_sent:], "thinking": thinking[thinking_sent:]}
-                text_sent, thinking_sent = len(text), len(thinking)
-                yield encode_json(delta, event="delta", event_id=f"{text_sent}-{thinking_sent}")
-                continue
-            if reply is None or reply.status != "running":
-                final = message_json(message)
-                if message.error:
-                    final["error"] = {**message.error, "text": error_text(message.error, language)}
-                yield encode_json(final, event="done")
-                return
-            if not await watcher.wait(SILENCE):
-                yield comment()
+def _cursor(text: str | None) -> Cursor | None:
+    return Cursor.parse(text) if text is not None else None

@@ -1,31 +1,31 @@
-"""The conversations of one Falconry: ask, stop, regenerate, continue, watch.
+"""Talking in the conversations of one Falconry: ask, stop, regenerate, continue, watch.
 
 The page, the programs' API and the terminal all come in here. A reply is a job of this object: whoever asked may
 leave, and come back to it.
 
-A Chat belongs to one person, and nothing of another's exists for it. The one that is built first is that of the person
-at this machine; `of` gives a user's.
+What there is without a model, conversations, folders and branches, is in `falconry.chat.archive`, which a Chat is, too.
+The one that is built first is that of the person at this machine; `of` gives a user's.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractContextManager
-from copy import copy
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from falconry.chat.archive import Archive
 from falconry.chat.context_window import Prompters, fit, sendable
-from falconry.chat.replies import Replies, Reply, Watcher
+from falconry.chat.replies import Reply
+from falconry.chat.titles import Titles
 from falconry.chat.turn import Turn, TurnRequest, previous_start
 from falconry.engines.pool import EnginePool
-from falconry.errors import EngineError, InvalidRequest, StaleConversation
+from falconry.errors import EngineError, InvalidRequest
 from falconry.messages import (
     DEFAULT_SYSTEM_MESSAGE,
+    Attachment,
     ContextUse,
-    Conversation,
     Message,
     SamplingParams,
     StoredMessage,
@@ -48,54 +48,24 @@ class SeenPrompt:
     context: ContextUse
 
 
-class Chat:
+class Chat(Archive):
     """See the module. Build it with an open store and a pool; close it before them."""
 
-    def __init__(self, store: Conversations, pool: EnginePool, *, unwatched_limit: float = 600.0) -> None:
-        self._store = store
+    def __init__(
+        self,
+        store: Conversations,
+        pool: EnginePool,
+        *,
+        titles: bool = False,
+        unwatched_limit: float = 600.0,
+    ) -> None:
+        """Args: titles: let models write the titles of conversations."""
+        super().__init__(store)
         self._pool = pool
-        self._replies = Replies()
         self._prompters = Prompters()
+        self._titles = Titles(pool, self._prompters) if titles else None
         self._unwatched_limit = unwatched_limit
         self._closing = asyncio.Event()
-        self._owner_id = ""
-
-    def of(self, owner_id: str) -> Chat:
-        """The chat of the user with this id, with the same engines and replies in flight."""
-        theirs = copy(self)
-        theirs._owner_id, theirs._store = owner_id, self._store.of(owner_id)
-        return theirs
-
-    # -- conversations
-
-    async def create_conversation(self, title: str = "") -> Conversation:
-        conversation = await self._store.create(title)
-        self._replies.changed(self._owner_id, conversation.id, listed=True)
-        return conversation
-
-    async def conversation(self, conversation_id: str) -> Conversation:
-        """Raises ConversationNotFound."""
-        return await self._store.get(conversation_id)
-
-    async def conversations(self, limit: int = 200) -> list[Conversation]:
-        """The newest conversations first."""
-        return await self._store.newest(limit)
-
-    async def delete_conversation(self, conversation_id: str) -> None:
-        if (reply := self.running(conversation_id)) is not None:
-            await self.stop(reply.id)
-        await self._store.delete(conversation_id)
-        self._replies.changed(self._owner_id, conversation_id, listed=True)
-
-    async def messages(
-        self, conversation_id: str, *, before: str | None = None, limit: int | None = None
-    ) -> list[StoredMessage]:
-        """The branch on show, oldest first; the newest `limit` of those older than message `before`."""
-        return await self._store.path(conversation_id, before=before, limit=limit)
-
-    async def message(self, message_id: str) -> StoredMessage:
-        """One message as stored; a running reply with its text so far. Raises ReplyNotFound."""
-        return await self._store.message(message_id)
 
     # -- replies
 
@@ -108,19 +78,26 @@ class Chat:
         model: str | None = None,
         params: SamplingParams | None = None,
         system: str | None = None,
+        persona: str | None = None,
+        attachments: Sequence[str] | None = None,
+        edit_of: str | None = None,
     ) -> tuple[StoredMessage, StoredMessage]:
         """Store a user's message and start the reply to it. Gives both messages at once; the reply is a job.
 
         Args:
             parent_id: the newest message that the asker has seen; None in an empty conversation.
             system: the system message; None for the default one, "" for none.
+            persona: the name of the persona that the reply is written as, to be shown.
+            attachments: ids of the files beside the message; None for none, or for those of the edited message.
+            edit_of: the message of a user's that this one is a new version of: both stay, each with its branch.
 
         Raises:
             ConversationNotFound, ModelNotFound
-            InvalidRequest: an empty or enormous message.
+            InvalidRequest: an empty or enormous message; `edit_of` is a reply.
+            ReplyNotFound, NotFound: there is no message `edit_of` in this conversation, or no such file.
             StaleConversation: the conversation went on elsewhere, or a reply is still being written.
         """
-        if not content.strip():
+        if not content.strip() and not await self._has_files(attachments, edit_of):
             raise InvalidRequest("The message is empty.", code="empty_message")
         if len(content.encode("utf-8", "replace")) > MAX_MESSAGE_BYTES:
             raise InvalidRequest(
@@ -129,10 +106,12 @@ class Chat:
                 limit_mib=MAX_MESSAGE_BYTES // 2**20,
             )
         self._refuse_while_running(conversation_id)
-        draft = self._new_reply(conversation_id, model, params)
+        draft = self._new_reply(conversation_id, model, params, persona)
 
         async def run() -> tuple[StoredMessage, StoredMessage]:
-            question, answer = await self._store.append_turn(conversation_id, parent_id, content, draft)
+            question, answer = await self._store.append_turn(
+                conversation_id, parent_id, content, draft, attachments=attachments, edit_of=edit_of
+            )
             await self._start(answer, question.id, system)
             return question, answer
 
@@ -145,21 +124,37 @@ class Chat:
         model: str | None = None,
         params: SamplingParams | None = None,
         system: str | None = None,
+        persona: str | None = None,
+        head_id: str | None = None,
     ) -> StoredMessage:
-        """Answer the same question again; the earlier reply is kept as another version."""
-        old = await self._reply_at_head(reply_id)
-        draft = self._new_reply(old.conversation_id, model, params)
+        """Answer the same question again; the earlier reply is kept as another version, with all that follows it.
+
+        Args:
+            reply_id: any reply of the branch on show; or a message of the user's, to be answered as it stands.
+            head_id: the newest message that the asker has seen, where that is known.
+
+        Raises ReplyNotFound, ModelNotFound, StaleConversation.
+        """
+        old = await self._store.message(reply_id)
+        self._refuse_while_running(old.conversation_id)
+        question_id = old.id if old.role == "user" else old.parent_id
+        if question_id is None:
+            raise InvalidRequest("This is not an answer to anything.", code="nothing_asked")
+        draft = self._new_reply(old.conversation_id, model, params, persona)
 
         async def run() -> StoredMessage:
-            answer = await self._store.append_reply(old.id, old.parent_id or "", draft)
-            await self._start(answer, old.parent_id or "", system)
+            answer = await self._store.append_reply(old.id, question_id, draft, head_id=head_id)
+            await self._start(answer, question_id, system)
             return answer
 
         return await _whole(run())
 
     async def resume(self, reply_id: str) -> StoredMessage:
         """Let an ended reply go on from its text, with the model and settings that it had."""
-        old = await self._reply_at_head(reply_id)
+        old = await self._store.message(reply_id)
+        if old.role != "assistant":
+            raise InvalidRequest("This is not a reply.", code="not_a_reply")
+        self._refuse_while_running(old.conversation_id)
         async with self._pool.engine(old.model) as engine:
             if old.content and not engine.can_continue:
                 raise InvalidRequest(
@@ -180,27 +175,13 @@ class Chat:
         reply = self.find(reply_id)
         if reply is None:
             return await self._store.message(reply_id)
-        reply.stop()
-        if reply.task is not None:
-            await asyncio.wait([reply.task])
+        await reply.stopped()
         return reply.message
-
-    def running(self, conversation_id: str) -> Reply | None:
-        """The reply in flight of a conversation."""
-        return self._replies.running(self._owner_id, conversation_id)
-
-    def find(self, reply_id: str) -> Reply | None:
-        """A reply in flight by its id."""
-        return self._replies.find(self._owner_id, reply_id)
 
     @property
     def on_reply(self) -> list[Callable[[StoredMessage], None]]:
         """Called with each reply, of whomever, when it has ended."""
         return self._replies.on_end
-
-    def watch(self, conversation_id: str | None) -> AbstractContextManager[Watcher]:
-        """Wake up when messages or the running reply change; with None, when the list of conversations does."""
-        return self._replies.watch(self._owner_id, conversation_id)
 
     # -- the context window
 
@@ -228,22 +209,22 @@ class Chat:
         model: str | None = None,
         params: SamplingParams | None = None,
         system: str | None = None,
+        attachments: Sequence[str] = (),
     ) -> ContextUse:
-        """What the next turn would send, with a draft as its message. Nothing is generated or stored.
+        """What the next turn would send, with a draft as its message and files beside it. Nothing is stored.
 
         Raises ContextWindowExceeded with both numbers where the draft cannot fit.
         """
         name = self._pool.resolve(model)
         head_id = (await self._store.get(conversation_id)).head_id
         head = await self._store.message(head_id) if head_id else None
+        files = await self._store.attachments.find(attachments) if attachments else ()
         async with self._pool.engine(name) as engine:
             length = await engine.context_length()
             start_id = previous_start(head, name, length)
             path = await self._store.transcript(head.id, until=start_id) if head else []
-            if draft.strip() or not sendable(path):
-                depth = head.depth + 1 if head else 0
-                now = datetime.now(UTC)
-                path.append(StoredMessage("", conversation_id, None, "user", storable(draft), now, depth=depth))
+            if draft.strip() or files or not sendable(path):
+                path.append(_draft(conversation_id, draft, files, depth=head.depth + 1 if head else 0))
             fitted = await fit(
                 await self._prompters.of(engine),
                 _system(system),
@@ -256,7 +237,14 @@ class Chat:
 
     # -- inside
 
-    def _new_reply(self, conversation_id: str, model: str | None, params: SamplingParams | None) -> StoredMessage:
+    async def _has_files(self, attachments: Sequence[str] | None, edit_of: str | None) -> bool:
+        if attachments is not None or edit_of is None:
+            return bool(attachments)
+        return bool((await self._store.message(edit_of)).attachments)
+
+    def _new_reply(
+        self, conversation_id: str, model: str | None, params: SamplingParams | None, persona: str | None
+    ) -> StoredMessage:
         if self._closing.is_set():
             raise EngineError("Falconry is shutting down.", code="shutting_down")
         return StoredMessage(
@@ -269,6 +257,7 @@ class Chat:
             status="running",
             model=self._pool.resolve(model),
             params=params or SamplingParams(),
+            persona=persona or None,
         )
 
     async def _start(self, answer: StoredMessage, last_id: str, system: str | None) -> None:
@@ -292,8 +281,13 @@ class Chat:
             unwatched_limit=self._unwatched_limit,
         )
         self._replies.start(reply)
-        reply.task = asyncio.create_task(turn.run(), name=f"reply {reply.id}")
+        reply.task = asyncio.create_task(self._write(turn, reply), name=f"reply {reply.id}")
         await asyncio.sleep(0)  # lets it begin: a task that is cancelled before that would never store its end
+
+    async def _write(self, turn: Turn, reply: Reply) -> None:
+        await turn.run()
+        if self._titles is not None and not self._closing.is_set():
+            self._titles.consider(reply.message, self._store, self._owner_id, self._changed)
 
     async def _before(self, reply: StoredMessage) -> StoredMessage | None:
         """The reply before a reply on its branch; for one that is continued, that reply itself."""
@@ -301,17 +295,6 @@ class Chat:
             return reply
         question = await self._store.message(reply.parent_id or "")
         return await self._store.message(question.parent_id) if question.parent_id else None
-
-    async def _reply_at_head(self, reply_id: str) -> StoredMessage:
-        message = await self._store.message(reply_id)
-        if message.role != "assistant":
-            raise InvalidRequest("This is not a reply.", code="not_a_reply")
-        self._refuse_while_running(message.conversation_id)
-        return message
-
-    def _refuse_while_running(self, conversation_id: str) -> None:
-        if self.running(conversation_id) is not None:
-            raise StaleConversation("A reply is still being written. Stop it, or wait for it.", code="reply_running")
 
     async def aclose(self) -> None:
         """Take no more questions, of anybody; let the replies in flight store themselves as interrupted."""
@@ -321,6 +304,8 @@ class Chat:
             reply.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=STOP_SECONDS)
+        if self._titles is not None:
+            await self._titles.aclose()
 
 
 async def _whole(work: Coroutine[Any, Any, T]) -> T:
@@ -330,3 +315,9 @@ async def _whole(work: Coroutine[Any, Any, T]) -> T:
 
 def _system(system: str | None) -> str:
     return DEFAULT_SYSTEM_MESSAGE if system is None else storable(system)
+
+
+def _draft(conversation_id: str, content: str, files: tuple[Attachment, ...], *, depth: int) -> StoredMessage:
+    """A message that is not sent yet, as it would be."""
+    now = datetime.now(UTC)
+    return StoredMessage("", conversation_id, None, "user", storable(content), now, depth=depth, attachments=files)

@@ -99,7 +99,7 @@ def sendable(path: Sequence[StoredMessage]) -> list[StoredMessage]:
     for index, message in enumerate(path):
         if message.role == "user":
             answer = path[index + 1] if index + 1 < len(path) else None
-            if answer is None or answer.content:
+            if answer is None or (answer.role == "assistant" and answer.content):
                 kept.append(message)
         elif message.content:
             kept.append(message)
@@ -179,7 +179,7 @@ async def _first_turn_within(
     caller counts the result exactly.
     """
     kept = history[turns[first] :]
-    own = [await prompter.count_text(message.content) for message in kept]
+    own = [await prompter.count_text(_said(message)) for message in kept]
     around = max(0.0, (total - sum(own)) / len(kept))
     dropped = [0, *accumulate(tokens + around for tokens in own)]
     for n in range(first + 1, len(turns)):
@@ -193,11 +193,16 @@ def _within_bytes(history: list[StoredMessage], turns: list[int], first: int, mo
     size = 0
     end = len(history)
     for n in range(len(turns) - 1, first - 1, -1):
-        size += sum(len(message.content.encode("utf-8", "replace")) for message in history[turns[n] : end])
+        size += sum(len(_said(message).encode("utf-8", "replace")) for message in history[turns[n] : end])
         if size > most:
             return min(n + 1, len(turns) - 1)
         end = turns[n]
     return first
+
+
+def _said(message: StoredMessage) -> str:
+    """What the model reads of a message, its files included."""
+    return message.as_message().content if message.attachments else message.content
 
 
 def _to_send(system: str, history: Sequence[StoredMessage]) -> list[Message]:

@@ -44,6 +44,12 @@ class Reply:
         self.stop_requested = True
         self.cancel()
 
+    async def stopped(self) -> None:
+        """Ask the job to stop, and wait until it has stored how it ended."""
+        self.stop()
+        if self.task is not None:
+            await asyncio.wait([self.task])
+
     def cancel(self) -> None:
         """End the job as "interrupted". Only once: a second cancellation would cut short the storing of the text."""
         if self.task is not None and not self._cancelled:
@@ -85,6 +91,7 @@ class Replies:
         # By owner and conversation; None in place of a conversation is the owner's list of them.
         self._watchers: defaultdict[tuple[str, str | None], set[Watcher]] = defaultdict(set)
         self._unwatched_since: dict[str, float] = {}
+        self._list_versions: defaultdict[str, int] = defaultdict(int)
 
     def start(self, reply: Reply) -> None:
         self._running[reply.conversation_id] = reply
@@ -116,25 +123,35 @@ class Replies:
             return 0.0
         return monotonic() - self._unwatched_since.get(reply.conversation_id, monotonic())
 
-    def changed(self, owner_id: str, conversation_id: str, *, listed: bool = False) -> None:
+    def list_version(self, owner_id: str) -> int:
+        """Grows with every change of a person's list of conversations."""
+        return self._list_versions[owner_id]
+
+    def changed(self, owner_id: str, conversation_id: str | None, *, listed: bool = False) -> None:
         """Wake the conversation's watchers, and where the list of conversations changed, the list's too."""
-        for watcher in self._watchers.get((owner_id, conversation_id), ()):
-            watcher.wake()
+        woken = self._watchers.get((owner_id, conversation_id), set()) if conversation_id is not None else set()
         if listed:
-            for watcher in self._watchers.get((owner_id, None), ()):
-                watcher.wake()
+            self._list_versions[owner_id] += 1
+            woken = woken | self._watchers.get((owner_id, None), set())
+        for watcher in woken:
+            watcher.wake()
 
     @contextmanager
-    def watch(self, owner_id: str, conversation_id: str | None) -> Iterator[Watcher]:
-        """Watch one conversation, or with None the list of all that a person has."""
-        watcher, place = Watcher(), (owner_id, conversation_id)
-        self._watchers[place].add(watcher)
+    def watch(self, owner_id: str, conversation_id: str | None, *, listed: bool = False) -> Iterator[Watcher]:
+        """Watch one conversation, with `listed` also the list of all that a person has, with None only that."""
+        watcher = Watcher()
+        places = [(owner_id, conversation_id)]
+        if listed and conversation_id is not None:
+            places.append((owner_id, None))
+        for place in places:
+            self._watchers[place].add(watcher)
         try:
             yield watcher
         finally:
-            self._watchers[place].discard(watcher)
-            if not self._watchers[place]:
-                del self._watchers[place]
-                reply = self._running.get(conversation_id or "")
-                if reply is not None and reply.owner_id == owner_id:
-                    self._unwatched_since[reply.conversation_id] = monotonic()
+            for place in places:
+                self._watchers[place].discard(watcher)
+                if not self._watchers[place]:
+                    del self._watchers[place]
+            reply = self._running.get(conversation_id or "")
+            if reply is not None and reply.owner_id == owner_id and places[0] not in self._watchers:
+                self._unwatched_since[reply.conversation_id] = monotonic()

@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, sel
 
 from falconry.errors import NotAuthenticated
 from falconry.messages import Conversation
-from falconry.storage.folders import require_folder
+from falconry.storage.attachments import Attachments
+from falconry.storage.folders import Folders, require_folder
 from falconry.storage.messages import Messages
 from falconry.storage.replies import Replies
 from falconry.storage.rows import to_conversation
@@ -58,6 +59,16 @@ class ConversationPage:
 
 class Conversations(Messages, Replies):
     """The store of one person's conversations: of the one at this machine, or of the user with an id."""
+
+    @property
+    def folders(self) -> Folders:
+        """The same person's folders."""
+        return Folders(self._db, self._owner_id)
+
+    @property
+    def attachments(self) -> Attachments:
+        """The same person's files."""
+        return Attachments(self._db, self._owner_id)
 
     async def create(self, title: str = "") -> Conversation:
         """Raises NotAuthenticated where the owner has been removed meanwhile."""

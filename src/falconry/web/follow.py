@@ -8,6 +8,7 @@ costs no memory and one who comes back misses nothing. Rendering is shared by al
     snapshot   the running reply as a whole
     patch      what is new in it since the last event: blocks from an index on, or text to append
     status     how it ended: the final message
+    list       the person's list of conversations changed: one is new, renamed, gone, or being answered
 """
 
 from __future__ import annotations
@@ -118,6 +119,9 @@ def state_json(conversation: Conversation, running: Reply | None) -> dict[str, o
         "version": conversation.version,
         "head_id": conversation.head_id,
         "title": conversation.title,
+        "titled_by": conversation.titled_by,
+        "pinned": conversation.pinned,
+        "folder_id": conversation.folder_id,
         "running": running.id if running else None,
     }
 
@@ -127,16 +131,17 @@ async def follow(
 ) -> AsyncGenerator[bytes, None]:
     """The events of one conversation, until Falconry ends or the conversation is deleted."""
     yield comment("falconry")
-    with chat.watch(conversation_id) as watcher:
+    with chat.watch(conversation_id, listed=True) as watcher:
         ending = asyncio.create_task(_wake_at_the_end(stopping, watcher))
         try:
             watched: _Watched | None = None
             version: int | None = None
+            listed = chat.list_version()
             sent = 0.0
             while not stopping.is_set():
                 events: list[bytes] = []
                 if watched is not None and watched.reply.status != "running":
-                    events.append(encode_json(_final(watched.reply, live_replies, language), event="status"))
+                    events.append(await _final(chat, watched.reply, live_replies, language))
                     watched = None
                 reply = chat.running(conversation_id)
                 if watched is None or reply is not watched.reply or reply.version == watched.version:
@@ -159,6 +164,8 @@ async def follow(
                     events.append(encode_json(whole, event="snapshot"))
                 elif watched is not None and (news := watched.news(live_replies.of(watched.reply))):
                     events.append(encode_json(news, event="patch"))
+                if listed != (listed := chat.list_version()):
+                    events.append(encode_json({}, event="list"))
                 if events:
                     yield b"".join(events)
                     sent = monotonic()
@@ -170,10 +177,29 @@ async def follow(
             ending.cancel()
 
 
+async def follow_list(chat: Chat, stopping: asyncio.Event) -> AsyncGenerator[bytes, None]:
+    """The `list` events alone, for a page without an open conversation; one at first, which says that it listens."""
+    yield comment("falconry") + encode_json({}, event="list")
+    with chat.watch(None) as watcher:
+        ending = asyncio.create_task(_wake_at_the_end(stopping, watcher))
+        try:
+            listed = chat.list_version()
+            while not stopping.is_set():
+                if not await watcher.wait(SILENCE):
+                    yield comment()
+                elif listed != (listed := chat.list_version()):
+                    yield encode_json({}, event="list")
+                    await asyncio.sleep(GAP)
+        finally:
+            ending.cancel()
+
+
 async def _wake_at_the_end(stopping: asyncio.Event, watcher: Watcher) -> None:
     await stopping.wait()
     watcher.wake()
 
 
-def _final(reply: Reply, live_replies: LiveReplies, language: Language) -> dict[str, object]:
-    return message_json(reply.message, language) | {"thinking_seconds": live_replies.of(reply).thinking_seconds}
+async def _final(chat: Chat, reply: Reply, live_replies: LiveReplies, language: Language) -> bytes:
+    versions = (await chat.versions([reply.message])).get(reply.id, [])
+    shown = message_json(reply.message, language, versions)
+    return encode_json(shown | {"thinking_seconds": live_replies.of(reply).thinking_seconds}, event="status")
