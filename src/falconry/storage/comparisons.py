@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, insert, select, update
 
 from falconry.errors import NotAuthenticated, NotFound, StaleConversation
 from falconry.storage.database import Database
@@ -111,9 +111,10 @@ class ComparisonStore:
     async def newest(self, limit: int, *, before: str | None = None) -> list[Listed]:
         """Those in which something was asked, the newest first; with `before`, those older than that one."""
         count = select(func.count()).where(votes.c.comparison_id == comparisons.c.id).scalar_subquery()
+        asked = exists().where(conversations.c.comparison_id == comparisons.c.id, conversations.c.head_id.is_not(None))
         query = (
             select(comparisons, count.label("votes"))
-            .where(self._mine, comparisons.c.title != "")
+            .where(self._mine, asked)
             .order_by(comparisons.c.updated_at.desc(), comparisons.c.id)
             .limit(limit)
         )
