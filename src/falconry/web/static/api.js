@@ -60,8 +60,9 @@ export async function* postEvents(path, body, signal) {
 }
 
 /**
- * The events of one conversation, or with null those of the list of conversations alone; one connection per tab. It is let go after 30 s in the background, since a browser
- * opens no more than six to one host, and taken up again when the tab is seen; the server then tells how things stand.
+ * The events of one conversation, or with null those of the list of conversations alone, or of what has a path of its
+ * own; one connection per tab. It is let go after 30 s in the background, since a browser opens no more than six to one
+ * host, and taken up again when the tab is seen; the server then tells how things stand.
  */
 export class Live {
   constructor(id, handle, onConnection) {
@@ -76,7 +77,8 @@ export class Live {
 
   open() {
     if (this.closed || this.source) return;
-    const path = this.id ? `/view/conversations/${this.id}/events` : "/view/events";
+    const own = this.id?.startsWith("/") ? this.id : `/view/conversations/${this.id}/events`;
+    const path = this.id ? own : "/view/events";
     const source = new EventSource(`${path}?lang=${language}`);
     this.source = source;
     source.onopen = () => this.onConnection(true);
