@@ -12,13 +12,14 @@ from falconry.access.limits import Allowance, Limits
 from falconry.access.people import People
 from falconry.attachments.extractor import Extractor
 from falconry.chat.chat import Chat
+from falconry.chat.trash import emptied_daily
 from falconry.compare.comparisons import Comparisons
 from falconry.engines.pool import EnginePool, open_pool
 from falconry.settings import Settings
-from falconry.storage.attachments import Attachments
 from falconry.storage.comparisons import ComparisonStore
 from falconry.storage.conversations import Conversations
 from falconry.storage.database import Database
+from falconry.storage.search import kept_current
 
 logger = logging.getLogger(__name__)
 
@@ -59,11 +60,13 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services, None]:
         store = Conversations(database)
         for reply_id in await store.interrupt_orphans():
             logger.warning("Reply %s was cut off when Falconry last ended; its text is kept.", reply_id)
-        await Attachments(database).purge()
+        await stack.enter_async_context(emptied_daily(store, settings.trash_days))
         pool = open_pool(settings)
         stack.push_async_callback(pool.aclose)
-        chat = Chat(store, pool, unwatched_limit=settings.reply_timeout)
+        chat = Chat(store, pool, titles=settings.titles == "auto", unwatched_limit=settings.reply_timeout)
         stack.push_async_callback(chat.aclose)
+        read_new = await stack.enter_async_context(kept_current(database))
+        chat.on_reply.append(lambda _reply: read_new())
         services = Services(settings, database, pool, chat, people, _limits(settings), set(settings.allowed_hosts))
         stack.callback(services.stopping.set)
         yield services

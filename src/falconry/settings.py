@@ -170,6 +170,16 @@ class Settings(BaseSettings):
     )
     loaded_models: int = Field(2, ge=1, le=64, description="Local models in memory at the same time.")
 
+    # Conversations
+    titles: Literal["auto", "message"] = Field(
+        "auto",
+        description="Who gives a conversation its title: the model that answers, once it has (`auto`; the built-in one "
+        "is too small for that), or only its first message (`message`).",
+    )
+    trash_days: float = Field(
+        30.0, gt=0, le=36_500, description="Days after which a deleted conversation is removed for good."
+    )
+
     # People
     session_days: float = Field(30.0, gt=0, le=3650, description="Days until a login ends.")
     user_concurrency: int = Field(
