@@ -14,6 +14,7 @@ from falconry.library.library import Library
 from falconry.library.values import Persona, SavedPrompt
 from falconry.messages import SamplingParams
 from falconry.metrics import Metrics
+from falconry.storage.attachments import Attachments
 from tests.conftest import LiveServer
 from tests.gate.people import Somebody, two_people
 
@@ -58,7 +59,9 @@ async def house(server: LiveServer) -> AsyncGenerator[House, None]:
         library = Library.on(server.services.database).of(ada.user.id)
         persona = await library.add_persona(Persona("Ada's secret", "Ada's secret"))
         prompt = await library.add_prompt(SavedPrompt("Ada's secret", "Ada's secret"))
+        file = await Attachments(server.services.database).of(ada.user.id).add("secret.txt", "text/plain", 6, "secret")
         ids = {
+            "attachment_id": file.id,
             "conversation_id": conversation.id,
             "reply_id": reply.id,
             "message_id": reply.id,
