@@ -24,7 +24,7 @@ class _Checker(HTMLParser):
     TAGS = frozenset(
         re.findall(
             r"\w+",
-            "a b blockquote br button code del div em h1 h2 h3 h4 h5 h6 hr li ol p pre s span strong sub sup "
+            "a b blockquote br button code del div em h3 h4 h5 h6 hr kbd li ol p pre s span strong sub sup "
             "table tbody td th thead tr ul math menclose mfrac mi mn mo mover mpadded mphantom mroot mrow mspace "
             "msqrt mstyle msub msubsup msup mtable mtd mtext mtr munder munderover",
         )
@@ -73,6 +73,17 @@ def test_any_text_becomes_harmless(source: str) -> None:
         ("- [ ] a\n- [x] b", "<ul>\n<li>☐ a</li>\n<li>☑ b</li>\n</ul>"),
         ("1 < 2 & 3", "<p>1 &lt; 2 &amp; 3</p>"),
         ("It costs $5 and $6.", "<p>It costs $5 and $6.</p>"),
+        ("between $5 and not 6$", "<p>between $5 and not 6$</p>"),
+        ("From $20 to $30/month, **$40**", "<p>From $20 to $30/month, <strong>$40</strong></p>"),
+        ("苹果$5一斤，梨6$", "<p>苹果$5一斤，梨6$</p>"),
+        ("**步骤：**Python 安装", "<p><strong>步骤：</strong>Python 安装</p>"),
+        ("用**“引号”**Python", "<p>用<strong>“引号”</strong>Python</p>"),
+        ("**中文**，*斜体*字", "<p><strong>中文</strong>，<em>斜体</em>字</p>"),
+        ("roses\nviolets", "<p>roses<br>\nviolets</p>"),
+        ("H<sub>2</sub>O<br/>x<b>y</b>", "<p>H<sub>2</sub>O<br>\nx&lt;b&gt;y&lt;/b&gt;</p>"),
+        ("a fact[^1]", "<p>a fact<sup>1</sup></p>"),
+        ("[^1]: the source", "<p><sup>1</sup> the source</p>"),
+        ("# a\n\n###### b", "<h3>a</h3><h6>b</h6>"),
         ("3. c\n4. d", '<ol start="3">\n<li>c</li>\n<li>d</li>\n</ol>'),
     ],
 )
@@ -95,6 +106,38 @@ def test_image_is_a_link_to_click() -> None:
 def test_addresses_become_links() -> None:
     assert 'href="https://example.com/a"' in html("see https://example.com/a.")
     assert 'href="mailto:a@example.com"' in html("<a@example.com>")
+
+
+def links(source: str) -> list[str]:
+    return re.findall(r"<a [^>]*>(.*?)</a>", html(source))
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("见 https://example.com/a，然后", ["https://example.com/a"]),
+        ("（https://example.com/b）。", ["https://example.com/b"]),
+        ("访问https://example.com查看", ["https://example.com"]),
+        ("https://zh.wikipedia.org/wiki/游隼。", ["https://zh.wikipedia.org/wiki/游隼"]),
+        ("**https://example.com/c**：", ["https://example.com/c"]),
+        ("(see https://example.com/d_(e)) and", ["https://example.com/d_(e)"]),
+        ("https://example.com/?a=1&b=2.", ["https://example.com/?a=1&amp;b=2"]),
+        ("www.example.com、 a@example.com，", ["www.example.com", "a@example.com"]),
+        ("http://[::1]:8000/x http://localhost:7860", ["http://[::1]:8000/x", "http://localhost:7860"]),
+        ("xhttps://example.com https:// http://, www. `https://example.com`", []),
+        ("https://example.com/\u202egpj.exe", ["https://example.com/"]),
+    ],
+)
+def test_bare_addresses_end_where_people_mean(source: str, shown: list[str]) -> None:
+    assert links(source) == shown
+
+
+def test_pipes_in_code_do_not_split_a_row() -> None:
+    table = "| op | name |\n|---|---|\n| `a|b` | or |\n| `c\\|d` | x |\n| e | `f` | g |\n\n```\n|`x|y`|\n```"
+    shown = html(table)
+    for cell in ("<code>a|b</code>", "<code>c|d</code>", "or", "e", "<code>f</code>"):
+        assert f"<td>{cell}</td>" in shown
+    assert "|`x|y`|" in shown
 
 
 def test_table_scrolls_and_keeps_its_alignment() -> None:
@@ -139,7 +182,18 @@ def test_code_has_colours() -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["$x^2$", "\\(x^2\\)", "a $x^2$ b", "$$\nx^2\n$$", "\\[\nx^2\n\\]", "\\[ x^2 \\]", "$$x^2$$", "a $$x^2$$ b"],
+    [
+        "$x^2$",
+        "$ x^2 $",
+        "\\begin{equation}\nx^2\n\\end{equation}",
+        "\\(x^2\\)",
+        "a $x^2$ b",
+        "$$\nx^2\n$$",
+        "\\[\nx^2\n\\]",
+        "\\[ x^2 \\]",
+        "$$x^2$$",
+        "a $$x^2$$ b",
+    ],
 )
 def test_formulas_become_mathml(source: str) -> None:
     assert "<msup><mi>x</mi><mn>2</mn></msup>" in html(source)
@@ -158,7 +212,23 @@ def test_formula_that_is_not_converted_shows_its_source(broken: str) -> None:
     "piece",
     [
         *("[", "![", "*", "_", "`", "> ", ">", "- ", "a\n", "|", "|a", "<", "[a](", "$", "\\(", "*a_", "**a ", "\t"),
-        *("[a]: b\n", "```\n", "- > ", "a|b\n-|-\n", "$\\frac{1}{2}$ ", "](", "~~", "&", "http://a.b "),
+        *(
+            "[a]: b\n",
+            "```\n",
+            "- > ",
+            "a|b\n-|-\n",
+            "$\\frac{1}{2}$ ",
+            "](",
+            "~~",
+            "&",
+            "http://a.b ",
+            "http://",
+            "www.",
+            "[^a]",
+            "<br>",
+            "$x$",
+            "|`a|b`|\n|-|\n",
+        ),
     ],
 )
 def test_time_is_bounded(piece: str) -> None:

@@ -18,11 +18,12 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.rules_inline import StateInline
 from markdown_it.rules_inline.state_inline import Scanned
 from markdown_it.token import Token
-from mdit_py_plugins.dollarmath import dollarmath_plugin
-from mdit_py_plugins.gfm_autolink import gfm_autolink_plugin
 
-from falconry.web.formulas import bracket_math, render_formula
+from falconry.web.autolinks import autolinks
+from falconry.web.formulas import formulas, render_formula
 from falconry.web.highlight import highlight
+from falconry.web.light_html import light_html
+from falconry.web.pipes import pipes_in_code
 from falconry.web.sanitiser import SAFE_LINK, clean
 
 # Beyond these a text is shown as plain text. Markdown's grammar has quadratic corners (20,000 `[` take 0.8 s, a table
@@ -42,7 +43,7 @@ class _CjkState(StateInline):
     """Emphasis that knows Chinese: `**重点：**内容` is bold although no space follows the mark.
 
     CommonMark asks whether a mark stands beside a space or punctuation, which Chinese text seldom has. Where the
-    neighbour outside is a CJK character, the mark may open and close there.
+    neighbour outside is a CJK character, or the one inside is Chinese punctuation, the mark may open and close there.
     """
 
     def scanDelims(self, start: int, canSplitWord: bool) -> Scanned:  # noqa: N802, N803 (markdown-it's names)
@@ -50,15 +51,20 @@ class _CjkState(StateInline):
         before = self.src[start - 1] if start > 0 else " "
         end = start + scanned.length
         after = self.src[end] if end < self.posMax else " "
-        return Scanned(
-            scanned.can_open or (_is_cjk(before) and not after.isspace() and self.src[start] != "_"),
-            scanned.can_close or (_is_cjk(after) and not before.isspace() and self.src[start] != "_"),
-            scanned.length,
-        )
+        if self.src[start] == "_":  # snake_case_名字 is no emphasis
+            return scanned
+        may_open = not after.isspace() and (_is_cjk(before) or _is_wide(after))
+        may_close = not before.isspace() and (_is_cjk(after) or _is_wide(before))
+        return Scanned(scanned.can_open or may_open, scanned.can_close or may_close, scanned.length)
 
 
 def _is_cjk(char: str) -> bool:
     return "\u2e80" <= char <= "\u9fff" or "\uac00" <= char <= "\ud7af" or "\uff00" <= char <= "\uffef"
+
+
+def _is_wide(char: str) -> bool:
+    """Chinese punctuation, quotes included."""
+    return _is_cjk(char) or char in "“”‘’…—·"
 
 
 class _CjkInline(ParserInline):
@@ -125,17 +131,27 @@ def _task_items(tokens: list[Token]) -> None:
                 first.content = ("☐ " if match[1] == " " else "☑ ") + first.content[match.end() :]
 
 
+def _lower_headings(tokens: list[Token]) -> None:
+    """The page has the first two levels: its own title, and one heading for each message."""
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(6, int(token.tag[1]) + 2)}"
+
+
 def _parser() -> MarkdownIt:
-    md = MarkdownIt("commonmark", {"html": False, "maxNesting": 40, "breaks": False}, renderer_cls=_Renderer)
+    # A line end is a line end: models write poems and addresses with single ones, and Chinese has no blanks to join by.
+    md = MarkdownIt("commonmark", {"html": False, "maxNesting": 40, "breaks": True}, renderer_cls=_Renderer)
     md.inline = _CjkInline()
     md.enable(["table", "strikethrough"])
-    md.use(gfm_autolink_plugin)
-    md.use(dollarmath_plugin, allow_labels=False, allow_space=False, allow_digits=False, double_inline=True)
-    md.use(bracket_math)
+    md.use(autolinks)
+    md.use(formulas)
+    md.use(light_html)
     md.renderer.rules.update(  # type: ignore[attr-defined]
         {name: getattr(md.renderer, name) for name in ("math_inline", "math_inline_double", "math_block")}
     )
     md.validateLink = lambda url: SAFE_LINK.match(url) is not None  # type: ignore[method-assign]
+    md.core.ruler.before("block", "pipes_in_code", pipes_in_code)
+    md.core.ruler.push("lower_headings", lambda state: _lower_headings(state.tokens))
     md.core.ruler.push("task_items", lambda state: _task_items(state.tokens))
     md.core.ruler.push("cell_alignment", lambda state: _cell_alignment(state.tokens))
     return md

@@ -28,6 +28,7 @@ _HTML_TAGS = frozenset(
         "h5",
         "h6",
         "hr",
+        "kbd",
         "li",
         "ol",
         "p",
