@@ -36,6 +36,7 @@ from falconry.api.openai import openai_router
 from falconry.api.people import me_router, users_router
 from falconry.api.replies import messages_router, replies_router
 from falconry.api.responses import responses_router
+from falconry.api.search import search_router
 from falconry.api.tgi import tgi_router
 from falconry.api.tgi_tokenize import tgi_tokenize_router
 from falconry.errors import FalconryError
@@ -98,6 +99,7 @@ def build_routes(services: Services, metrics: Metrics | None = None) -> tuple[Fa
         library_router(services),
         options_router(services),
         comparisons_router(services),
+        search_router(services),
         complete_router(services),
         openai_router(services),
         responses_router(services),

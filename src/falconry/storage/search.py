@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, null, or_, select, text, update
+from sqlalchemy import Connection, Row, and_, bindparam, func, null, or_, select, text, update
 
 from falconry.errors import FalconryError
 from falconry.storage.database import Database
@@ -31,7 +31,8 @@ logger = logging.getLogger(__name__)
 BATCH = 50  # texts that are read into the index in one transaction
 BATCH_CHARACTERS = 400_000
 ROUNDS = 4  # batches that a search waits for; more is left to the background, and the answer says so
-MOST_EXAMINED = 4000  # texts of which one search looks at their content; the next page goes on from there
+MOST_EXAMINED = 1000  # texts of which one search looks at their content; the next page goes on from there
+CHARACTERS_AS_ONE = 10_000  # so many more count as another text
 OWNER_MARK = "¤"  # before whose a text is; no word begins with it
 PER_MILLISECOND = 256  # numbers in the index
 _LOCK = 0x46414C53  # "FALS": of several processes one writes into PostgreSQL's index
@@ -95,18 +96,25 @@ class Search(Scoped):
             more = len(candidates) == size
             for start in range(0, len(candidates), BATCH):
                 part = candidates[start : start + BATCH]
-                found += self._hits(c, part, query, limit + 1 - len(found))
-                examined += len(part)
+                hits, characters = self._hits(c, part, query, limit + 1 - len(found))
+                found += hits
+                examined += len(part) + characters // CHARACTERS_AS_ONE
                 last = part[-1]
-                if len(found) > limit:
+                if len(found) > limit or examined >= MOST_EXAMINED:
+                    more = more or start + BATCH < len(candidates)
                     break
-            size = min(4 * size, 2000)
+            size = max(1, min(4 * size, MOST_EXAMINED - examined))
         page = tuple(hit for _, hit in found[:limit])
         following = found[limit - 1][0] if len(found) > limit else last if more else None
         return Found(page, following, _count_waiting(c))
 
-    def _hits(self, c: Connection, numbers: Sequence[int], query: Query, most: int) -> list[tuple[int, Hit]]:
-        """Those of the texts with these numbers that are this person's and have what is looked for."""
+    def _hits(
+        self, c: Connection, numbers: Sequence[int], query: Query, most: int
+    ) -> tuple[list[tuple[int, Hit]], int]:
+        """Those of the texts with these numbers that are this person's and have what is looked for.
+
+        Also how many characters were read for it.
+        """
         theirs = messages.c.conversation_id == conversations.c.id
         listed = self._mine & conversations.c.comparison_id.is_(None)
         said = (
@@ -135,13 +143,15 @@ class Search(Scoped):
         ).where(conversations.c.search_seq.in_(numbers), listed, own)
         rows = [*c.execute(said).all(), *c.execute(titles).all()]
         hits: list[tuple[int, Hit]] = []
+        characters = 0
         for row in sorted(rows, key=lambda row: -row.search_seq):
             if len(hits) == most:
                 break
+            characters += len(row.content)
             if (pieces := snippet(row.content, query)) is not None:
                 hit = Hit(row.id, row.title, row.message_id, row.role, row.created_at, pieces)
                 hits.append((row.search_seq, hit))
-        return hits
+        return hits, characters
 
 
 # -- the index, in each database's words
@@ -252,25 +262,32 @@ def _store(c: Connection, entries: Sequence[tuple[_Text, list[str]]]) -> None:
     """Write words into the index, of texts that are still as they were when they were read."""
     if c.dialect.name == "postgresql":
         c.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-    for entry, words in entries:
-        table = conversations if entry.is_title else messages
-        if entry.is_title:
-            waits = select(conversations.c.owner_id).where(
-                conversations.c.id == entry.id, _TITLE_WAITS, conversations.c.title == entry.content
-            )
-        else:
-            theirs = messages.c.conversation_id == conversations.c.id
-            waits = select(conversations.c.owner_id).join(messages, theirs)
-            waits = waits.where(messages.c.id == entry.id, _MESSAGE_WAITS)
+    for table, waits, column in (
+        (messages, _MESSAGE_WAITS, messages.c.content),
+        (conversations, _TITLE_WAITS, conversations.c.title),
+    ):
+        mine = [(entry, words) for entry, words in entries if entry.is_title == (table is conversations)]
+        query = select(table.c.id, column.label("content"), conversations.c.owner_id).where(
+            table.c.id.in_([entry.id for entry, _ in mine]), waits
+        )
+        if table is messages:
+            query = query.join(conversations, messages.c.conversation_id == conversations.c.id)
+        # Locked, so that nobody changes one or gives it to somebody else meanwhile. What somebody is about to change
+        # goes on waiting.
+        locked = query.with_for_update(of=[table, conversations], key_share=True, skip_locked=True)
+        rows = {row.id: row for row in c.execute(locked)}
+        numbers = []
+        for entry, words in mine:
+            row = rows.get(entry.id)
+            if row is None or (words and row.content != entry.content):
+                continue
+            number = _free_number(c, entry.created_at) if words else 0
             if words:
-                waits = waits.where(messages.c.content == entry.content)
-        row = c.execute(waits.with_for_update(of=conversations, read=True)).first()
-        if row is None:
-            continue
-        number = _free_number(c, entry.created_at) if words else 0
-        if words:
-            _put(c, number, [_owner_entry(row.owner_id), *words])
-        c.execute(update(table).where(table.c.id == entry.id).values(search_seq=number))
+                _put(c, number, [_owner_entry(row.owner_id), *words])
+            numbers.append({"row_id": entry.id, "number": number})
+        if numbers:
+            marked = update(table).where(table.c.id == bindparam("row_id")).values(search_seq=bindparam("number"))
+            c.execute(marked, numbers)
 
 
 @asynccontextmanager

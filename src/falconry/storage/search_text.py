@@ -30,10 +30,10 @@ _DENSE = (
 )
 _MARKS = "\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0dff"
 _WORD = rf"[^\W_{_DENSE}]|[{_MARKS}]"
-_SIGN = (
-    "[\u00a2-\u00a9\u00ac\u00ae-\u00b1\u00d7\u00f7\u20a0-\u20cf\u2100-\u2bff\U0001f000-\U0001f3fa\U0001f400-\U0001fbff]"
+_SIGNS = (
+    "\u00a2-\u00a9\u00ac\u00ae-\u00b1\u00d7\u00f7\u20a0-\u20cf\u2100-\u2bff\U0001f000-\U0001f3fa\U0001f400-\U0001fbff"
 )
-_UNITS = re.compile(rf"(?P<dense>[{_DENSE}]+)|(?P<word>(?:{_WORD})+)|(?P<sign>{_SIGN})")
+_UNITS = re.compile(rf"(?P<dense>[{_DENSE}]+)|(?P<word>(?:{_WORD})+)|(?P<sign>[{_SIGNS}])")
 # A character with the marks that belong to it, where folding may change either.
 _ATTACHED = (
     "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u1160-\u11ff\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\u3099\u309a"
@@ -162,9 +162,9 @@ class Phrase:
             text = re.escape(unit.text)
             if unit.kind == "word":
                 ends = "" if self.open and following is None else f"(?!{_WORD})"
-                text = f"(?<!{_BEFORE}){text}{ends}"
+                text = f"(?<!{_WORD}){text}{ends}"
             parts.append(text)
-        return rf"(?:(?!{_ANY_UNIT})[\s\S]){{0,80}}?".join(parts)
+        return _BETWEEN.join(parts)
 
     def entries(self) -> Iterator[tuple[str, bool]]:
         """What the index is asked for: words, and whether other words that begin so are as good."""
@@ -183,8 +183,7 @@ class Phrase:
         return not others and len(first.text) <= (LONGEST_WORD if first.kind == "word" else 2)
 
 
-_BEFORE = rf"[^\W_{_DENSE}]"
-_ANY_UNIT = rf"[{_DENSE}]|{_WORD}|{_SIGN}"
+_BETWEEN = rf"(?:[^\w{_DENSE}{_MARKS}{_SIGNS}]|_){{0,80}}"
 
 
 def _word_entries(word: str, is_open: bool) -> Iterator[tuple[str, bool]]:
@@ -270,10 +269,11 @@ class Piece:
 
 def snippet(text: str, query: Query) -> tuple[Piece, ...] | None:
     """The part of a text that shows best where the query's words stand; None where they do not all stand there."""
-    folded = Folded.of(text)
-    spans = query.matches(folded.text)
-    if spans is None:
+    # First without the places, which take longer: most texts that are only looked through end here.
+    spans = query.matches(fold(text))
+    if not spans:
         return None
+    folded = Folded.of(text)
     places = [(folded.original(start), folded.original(end, end=True)) for start, end in spans]
     start, end = _window(text, places)
     pieces: list[Piece] = []

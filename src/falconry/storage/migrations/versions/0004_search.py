@@ -22,8 +22,9 @@ _SQLITE = (
         "BEGIN DELETE FROM search_index WHERE rowid = old.search_seq; END"
     ),
     (
-        "CREATE TRIGGER search_message_ended AFTER UPDATE OF status ON messages "
-        "WHEN new.status <> 'running' AND old.status = 'running' AND new.search_seq IS NOT NULL "
+        "CREATE TRIGGER search_message_ended AFTER UPDATE OF status, content ON messages "
+        "WHEN new.status <> 'running' AND (old.status = 'running' OR new.content <> old.content) "
+        "AND new.search_seq IS NOT NULL "
         "BEGIN DELETE FROM search_index WHERE rowid = new.search_seq; "
         "UPDATE messages SET search_seq = NULL WHERE id = new.id; END"
     ),
@@ -75,8 +76,9 @@ _POSTGRESQL = (
         "WHEN (OLD.search_seq > 0) EXECUTE FUNCTION search_forget()"
     ),
     (
-        "CREATE TRIGGER search_message_ended BEFORE UPDATE OF status ON messages FOR EACH ROW "
-        "WHEN (NEW.status <> 'running' AND OLD.status = 'running' AND OLD.search_seq IS NOT NULL) "
+        "CREATE TRIGGER search_message_ended BEFORE UPDATE OF status, content ON messages FOR EACH ROW "
+        "WHEN (NEW.status <> 'running' AND (OLD.status = 'running' OR NEW.content <> OLD.content) "
+        "AND OLD.search_seq IS NOT NULL) "
         "EXECUTE FUNCTION search_again()"
     ),
     (
