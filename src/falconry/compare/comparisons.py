@@ -23,7 +23,7 @@ from copy import copy
 from weakref import WeakValueDictionary
 
 from falconry.chat.chat import Chat
-from falconry.chat.replies import Replies, Reply, Watcher
+from falconry.chat.replies import Replies, Watcher
 from falconry.compare.rounds import Answer, Round, State
 from falconry.compare.statistics import Ballot, Results, summarise
 from falconry.compare.told import NOT_ASKED
@@ -319,16 +319,8 @@ class Comparisons:
     # -- watching
 
     def watch(self, comparison_id: str) -> AbstractContextManager[Watcher]:
-        """Wake up when questions, votes or names of a comparison change. The answers wake up who watches them."""
+        """Wake up when questions, votes or names of a comparison change. The answers wake who watches their columns."""
         return self._changes.watch(self._owner_id, comparison_id)
-
-    def running(self, column: str) -> Reply | None:
-        """The reply in flight of one model."""
-        return self._chat.running(column)
-
-    def watch_answers(self, column: str) -> AbstractContextManager[Watcher]:
-        """Wake up when the answers of one model change."""
-        return self._chat.watch(column)
 
     def _changed(self, comparison_id: str) -> None:
         self._changes.changed(self._owner_id, comparison_id)

@@ -7,6 +7,7 @@ As with one conversation (`falconry.web.follow`) nothing is queued for a tab: it
     patch      what is new in it since the last event
     status     how it ended
     deleted    the comparison is gone
+    list       the person's list of conversations changed, for the page's sidebar
 
 While names are hidden, answers grow in step (`falconry.compare.rounds`), and no event says which model it is about.
 """
@@ -24,6 +25,7 @@ from typing import Annotated, cast
 from fastapi import APIRouter, Path
 from fastapi.responses import Response
 
+from falconry.chat.chat import Chat
 from falconry.chat.replies import Watcher
 from falconry.compare.comparisons import Comparisons
 from falconry.compare.rounds import Answer, Round, Shown, State, shown
@@ -63,7 +65,8 @@ def compare_view_router(services: Services) -> APIRouter:
         """Server-sent events: see the module."""
         comparisons = services.comparisons.of(asker.id)
         await comparisons.get(comparison_id)
-        return EventStream(_follow(comparisons, services.stopping, comparison_id, match_language(lang)))
+        chat = services.chat.of(asker.id)
+        return EventStream(_follow(comparisons, chat, services.stopping, comparison_id, match_language(lang)))
 
     return router
 
@@ -188,7 +191,7 @@ class _View:
 
 
 async def _follow(
-    comparisons: Comparisons, stopping: asyncio.Event, comparison_id: str, language: Language
+    comparisons: Comparisons, chat: Chat, stopping: asyncio.Event, comparison_id: str, language: Language
 ) -> AsyncGenerator[bytes, None]:
     """The events of one comparison, until Falconry ends or the comparison is deleted."""
     yield comment("falconry")
@@ -196,12 +199,14 @@ async def _follow(
     with ExitStack() as stack:
         itself = stack.enter_context(comparisons.watch(comparison_id))
         columns = (await comparisons.get(comparison_id)).columns
-        watchers = [itself, *(stack.enter_context(comparisons.watch_answers(column)) for column in columns)]
+        watched = [chat.watch(None), *(chat.watch(column) for column in columns)]
+        watchers = [itself, *(stack.enter_context(each) for each in watched)]
+        listed = chat.list_version()
         state: State | None = None
         running: list[str | None] = []
         sent = 0.0
         while not stopping.is_set():
-            now = [reply.id if (reply := comparisons.running(column)) else None for column in columns]
+            now = [reply.id if (reply := chat.running(column)) else None for column in columns]
             if state is None or now != running:  # not only text came
                 running = now
                 try:
@@ -209,7 +214,10 @@ async def _follow(
                 except NotFound:
                     yield encode_json({"id": comparison_id}, event="deleted")
                     return
-            if events := view.events(state):
+            events = view.events(state)
+            if listed != (listed := chat.list_version()):
+                events.append(encode_json({}, event="list"))
+            if events:
                 yield b"".join(events)
                 sent = monotonic()
             woken = await _first(watchers, stopping)

@@ -1,0 +1,211 @@
+// The compare page: one question to several models, their answers side by side, votes, and what these say.
+import { Live, get, post } from "./api.js";
+import { Box } from "./compare_box.js";
+import { Results } from "./compare_results.js";
+import { Round } from "./compare_round.js";
+import { Start } from "./compare_start.js";
+import { announce, button, el, language, notice, present, t } from "./dom.js";
+import * as options from "./options.js";
+import * as sidebar from "./sidebar.js";
+
+const NEAR = 64; // pixels from the bottom that still count as being there
+const page = { id: null, state: null, told: null, rounds: [] };
+const rounds = el("div", { className: "f-rounds" });
+const end = el("div", { className: "f-reveal", hidden: true });
+const scroller = el("div", { className: "f-scroller", tabIndex: -1, role: "region", aria: { label: t("page_compare") } });
+const start = new Start((href) => open(href));
+const results = new Results();
+let box, live, offline;
+let busy = false, stuck = true, wanted = 0;
+
+/** Runs something that may be refused, and says so. */
+async function attempt(action) {
+  if (busy) return;
+  busy = true;
+  try {
+    await action();
+  } catch (error) {
+    notice(error.message, { kind: "error", seconds: 12 });
+    if (["stale_conversation", "reply_running", "already_judged", "vote_final"].includes(error.code)) await reload().catch(console.error);
+  }
+  busy = false;
+}
+
+function connection(up) {
+  if (up) {
+    clearTimeout(offline?.timer);
+    offline?.remove?.();
+    offline = null;
+  } else if (!offline) {
+    offline = {};
+    offline.timer = setTimeout(() => { offline.remove = notice(t("reconnecting"), { seconds: 0 }); }, 1200);
+  }
+}
+
+/** Opens an address of this page: its start, a comparison, or the results. */
+export async function open(href, { push = true } = {}) {
+  const query = new URL(href, location.href).searchParams;
+  const turn = ++wanted;
+  live?.close();
+  connection(true);
+  Object.assign(page, { id: query.get("id"), state: null, told: null, rounds: [] });
+  if (push) history.pushState(null, "", href);
+  const view = page.id ? "comparison" : query.has("results") ? "results" : "start";
+  document.getElementById("main").dataset.compare = view;
+  scroller.replaceChildren(...{ comparison: [rounds, end], results: [results.element], start: [start.element] }[view]);
+  rounds.replaceChildren();
+  end.hidden = true;
+  document.title = `${t(view === "results" ? "compare_results" : "page_compare")} · Falconry`;
+  setRunning();
+  try {
+    if (view === "comparison") await reload();
+    else await { results, start }[view].refresh();
+  } catch (error) {
+    notice(error.message, { kind: "error", seconds: 12 });
+    if (page.id && turn === wanted && error.code !== "offline") return open("/compare", { push: false });
+  }
+  if (turn !== wanted) return;
+  live = new Live(page.id && `/view/comparisons/${page.id}/events`, handle, connection);
+  stuck = view === "comparison";
+  scroller.scrollTop = stuck ? 1e9 : 0;
+  if (view !== "results") {
+    await box.ready;
+    box.focus();
+  }
+}
+
+/** Reads the comparison anew; what the page shows already stays in place. */
+async function reload() {
+  const { id } = page;
+  if (!id) return;
+  const found = await get(`/view/comparisons/${id}?lang=${language}`);
+  if (page.id === id) show(found);
+}
+
+function show(found) {
+  if (page.told && page.told.hidden !== found.hidden) page.rounds = []; // the names are told by now
+  page.told = found;
+  page.state = found.state;
+  found.turns.forEach(({ turn, content }, index) => {
+    page.rounds[index] ??= new Round(turn, content, found.models, found.places, actions);
+    page.rounds[index].update(found.turns[index], { last: index === found.turns.length - 1, hidden: found.hidden });
+  });
+  page.rounds.length = found.turns.length;
+  const elements = page.rounds.map(({ element }) => element);
+  if (elements.some((element, index) => rounds.children[index] !== element) || rounds.children.length !== elements.length) rounds.replaceChildren(...elements);
+  if (found.title) document.title = `${found.title} · Falconry`;
+  setRunning();
+}
+
+function setRunning() {
+  const running = Boolean(page.state?.running.length);
+  box.setRunning(running);
+  showEnd(running);
+}
+
+/** Below the last vote: how it can go on. */
+function showEnd(running) {
+  const voted = page.rounds.length > 0 && page.rounds.some(({ vote }) => vote);
+  const hidden = Boolean(page.told?.hidden);
+  end.hidden = running || !voted || !hidden;
+  if (!end.hidden && !end.children.length) {
+    const reveal = button(t("compare_reveal"), "eye", () => actions.reveal(), { label: true, className: "f-solid" });
+    reveal.id = "compare-reveal";
+    reveal.setAttribute("aria-keyshortcuts", "R");
+    reveal.append(el("kbd", { aria: { hidden: "true" } }, "R"));
+    end.append(el("p", { className: "f-muted" }, t("compare_reveal_note")), reveal);
+  }
+}
+
+async function handle(name, data) {
+  if (name === "list") return sidebar.refresh();
+  if (name === "deleted") return open("/compare");
+  if (name === "state") {
+    if (JSON.stringify(data) !== JSON.stringify(page.state)) await reload();
+    return;
+  }
+  const answer = page.rounds[data.turn]?.answers[data.place];
+  if (!answer) return;
+  if (name === "snapshot") answer.snapshot(data);
+  if (name === "patch") answer.patch(data);
+  if (name !== "status") return;
+  answer.update(data);
+  page.state.running = page.state.running.filter((place) => place !== data.place);
+  page.rounds[data.turn].show();
+  setRunning();
+  if (!page.state.running.length) announce(t("compare_ready"));
+}
+
+async function send() {
+  await box.ready;
+  const content = box.value;
+  if (!content.trim() || page.state?.running.length) return;
+  if (!page.id && !start.possible) return notice(t("compare_one_model"), { kind: "error" });
+  await attempt(async () => {
+    const { system, persona, params } = options.request();
+    if (!page.id) {
+      start.keep();
+      const { id } = await post("/api/comparisons", start.chosen());
+      await post(`/api/comparisons/${id}/turns`, { content, turn: 0, system, persona: persona ?? null, params });
+      box.value = "";
+      await open(`/compare?id=${id}`);
+    } else {
+      await post(`/api/comparisons/${page.id}/turns`, { content, turn: page.rounds.length, system, persona: persona ?? null, params });
+      box.value = "";
+      await reload();
+    }
+    stuck = true;
+    scroller.scrollTop = 1e9;
+    page.rounds.at(-1)?.row.focus({ preventScroll: true }); // so that the keys of the vote are at hand
+  });
+}
+
+const actions = {
+  vote: (turn, best) => attempt(async () => {
+    const { vote } = await post(`/api/comparisons/${page.id}/votes`, { turn, best });
+    page.rounds[turn].setVote(vote);
+    page.state.votes = page.rounds.flatMap((round) => (round.vote ? [[round.turn, round.vote.best]] : []));
+    setRunning();
+    if (turn === page.rounds.length - 1 && !page.told.hidden) box.focus();
+  }),
+  retry: (place) => attempt(async () => {
+    await post(`/api/comparisons/${page.id}/retry`, { place });
+    await reload();
+  }),
+  reveal: () => attempt(async () => {
+    await post(`/api/comparisons/${page.id}/reveal`);
+    await reload();
+    announce(page.told.models.map((model, place) => `${t("compare_letter", { letter: "ABCD"[place] })}: ${model}`).join(", "));
+    page.rounds.at(-1)?.row.focus({ preventScroll: true });
+  }),
+  chat: (place) => attempt(async () => {
+    const { conversation_id } = await post(`/api/comparisons/${page.id}/conversations`, { place });
+    location.assign(`/?c=${conversation_id}`);
+  }),
+};
+
+const stop = () => page.state?.running.length && attempt(async () => {
+  await post(`/api/comparisons/${page.id}/stop`);
+  box.focus(); // the button that had it is gone
+});
+
+/** Keys of the vote, where the focus is among the answers and not in a field. */
+function keydown(event) {
+  if (!scroller.contains(event.target)) return;
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat) return;
+  if (event.target.closest?.("input, textarea, select, [contenteditable], [role=menu], dialog")) return;
+  if (event.key === "Enter" && event.target.closest?.("a, button, summary")) return; // it is pressed
+  if (event.key.toLowerCase() === "r" && !end.hidden) return void actions.reveal();
+  if (page.rounds.at(-1)?.bar.press(event.key)) event.preventDefault();
+}
+
+export async function mount(element) {
+  element.replaceChildren(scroller);
+  box = new Box({ send, stop });
+  scroller.addEventListener("scroll", () => { stuck = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR; }, { passive: true });
+  new ResizeObserver(() => { if (stuck) scroller.scrollTop = 1e9; }).observe(rounds);
+  document.addEventListener("keydown", keydown);
+  window.addEventListener("popstate", () => open(location.href, { push: false }));
+  await present("#main");
+  await open(location.href, { push: false });
+}
