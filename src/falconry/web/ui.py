@@ -1,6 +1,7 @@
 """The pages: Gradio is the shell, and what moves is our own.
 
-Model picker, prompt box, buttons and options are Gradio's components. The message log, the list of conversations and
+Model picker, prompt box, buttons and options are Gradio's components; what a script has chosen reaches them by the
+press of a hidden button. The message log, the list of conversations and
 the gauge are `view`s: empty boxes that a module of static/ fills. No event reaches Python: pages talk to the routes
 under /api and /view, whose cost does not grow with the conversation.
 """
@@ -18,8 +19,7 @@ from falconry.web.assets import base_url
 
 # The locale codes that Gradio knows; early.js maps every other Chinese one to zh-CN.
 LOCALES = {"en": "en", "zh": "zh-CN"}
-LONGEST_REPLY = 4096  # tokens, the end of the slider
-LONGEST_COMPLETION = 1024
+LONGEST_COMPLETION = 1024  # tokens, the end of the slider
 
 
 def translations() -> gr.I18n:
@@ -27,8 +27,8 @@ def translations() -> gr.I18n:
     return gr.I18n(**{LOCALES[language]: dict(table(language, "web")) for language in LANGUAGES})
 
 
-def view(module: str, *, elem_id: str) -> gr.HTML:
-    """An empty box that a module of ours fills: `export function mount(element)`.
+def view(module: str, *, elem_id: str, mount: str = "mount") -> gr.HTML:
+    """An empty box that a module of ours fills: `export function mount(element)`, or the one named.
 
     Template and value are constants, for Gradio evaluates them: text of a model or a person must never come near. A
     function and not a subclass, because Gradio writes a .pyi file beside every module that subclasses a component.
@@ -39,7 +39,7 @@ def view(module: str, *, elem_id: str) -> gr.HTML:
         elem_id=elem_id,
         apply_default_css=False,
         padding=False,
-        js_on_load=f"import('{base_url()}/{module}').then((module) => module.mount(element))",
+        js_on_load=f"import('{base_url()}/{module}').then((module) => module.{mount}(element))",
     )
 
 
@@ -50,6 +50,8 @@ def build_ui(services: Services) -> gr.Blocks:
         title="Falconry", fill_width=True, fill_height=True, analytics_enabled=False, delete_cache=(3600, 86400)
     ) as demo:
         _chat_page(texts)
+    with demo.route("Compare", "/compare", show_in_navbar=False):
+        _compare_page(texts)
     with demo.route("Completion", "/complete", show_in_navbar=False):
         _completion_page(texts)
     with demo.route("Account", "/account", show_in_navbar=False):
@@ -68,14 +70,15 @@ def _model_picker(texts: gr.I18n, page: Any) -> gr.Dropdown:
     model = gr.Dropdown(
         [], elem_id="model", label=texts("model"), show_label=False, container=False, interactive=True, min_width=120
     )
+    sync = gr.Button(elem_id="model-sync", elem_classes="sync")
     gr.on(
-        [page.load, model.focus],
+        [page.load, model.focus, sync.click],
         fn=None,
         js=_call("models.js", "refresh"),
         outputs=model,
         api_visibility="private",
     )
-    model.change(fn=None, js=_call("models.js", "choose"), inputs=model, api_visibility="private")
+    model.input(fn=None, js=_call("models.js", "choose"), inputs=model, api_visibility="private")
     return model
 
 
@@ -89,65 +92,93 @@ def _chat_page(texts: gr.I18n) -> None:
                 view("topbar.js", elem_id="topbar-menu")
                 _model_picker(texts, page)
                 view("gauge.js", elem_id="gauge")
+                view("options_panel.js", elem_id="options-toggle", mount="mountButton")
             view("chat.js", elem_id="messages")
-            with gr.Column(elem_id="composer"):
-                with gr.Column(elem_id="card"):
-                    gr.Textbox(
-                        elem_id="prompt",
-                        label=texts("prompt"),
-                        placeholder=texts("prompt_placeholder"),
-                        show_label=False,
-                        container=False,
-                        lines=1,
-                        max_lines=10,
-                        autofocus=True,
-                    )
-                    with gr.Row(elem_id="composer-buttons"):
-                        gr.Button(texts("clear"), elem_id="clear", size="sm", min_width=40)
-                        gr.Button(texts("stop"), elem_id="stop", size="sm", min_width=40)
-                        gr.Button(texts("submit"), elem_id="submit", variant="primary", size="sm", min_width=40)
-                with gr.Accordion(texts("advanced_options"), open=False, elem_id="options"):
-                    _options(texts, page)
+            with gr.Column(elem_id="composer"), gr.Column(elem_id="card"):
+                gr.Textbox(
+                    elem_id="prompt",
+                    label=texts("prompt"),
+                    placeholder=texts("prompt_placeholder"),
+                    show_label=False,
+                    container=False,
+                    lines=1,
+                    max_lines=10,
+                    autofocus=True,
+                )
+                with gr.Row(elem_id="composer-buttons"):
+                    gr.Button(texts("clear"), elem_id="clear", size="sm", min_width=40)
+                    gr.Button(texts("stop"), elem_id="stop", size="sm", min_width=40)
+                    gr.Button(texts("submit"), elem_id="submit", variant="primary", size="sm", min_width=40)
+        _options_column(texts, page)
+
+
+def _options_column(texts: gr.I18n, page: Any) -> None:
+    """What stands at the right side: persona, system message and sampling params."""
+    with gr.Column(elem_id="options"):
+        view("options_panel.js", elem_id="options-head")
+        with gr.Column(elem_id="options-body"):
+            _persona_picker(texts, page)
+            _options(texts, page)
+
+
+def _persona_picker(texts: gr.I18n, page: Any) -> None:
+    persona = gr.Dropdown([], elem_id="option-persona", label=texts("persona"), interactive=True)
+    sync = gr.Button(elem_id="persona-sync", elem_classes="sync")
+    gr.on(
+        [page.load, persona.focus, sync.click],
+        fn=None,
+        js=_call("personas.js", "refresh"),
+        outputs=persona,
+        api_visibility="private",
+    )
+    persona.input(fn=None, js=_call("personas.js", "chosen"), inputs=persona, api_visibility="private")
+    view("personas.js", elem_id="personas")
 
 
 def _options(texts: gr.I18n, page: Any) -> None:
-    """System message and sampling params. options.js keeps them per browser and puts them into every request."""
-    defaults = SamplingParams()
-    system = gr.Textbox(elem_id="option-system", label=texts("system"), lines=2, max_lines=6, interactive=True)
-    with gr.Row():
-        temperature = _temperature(texts, elem_id="option-temperature")
-        max_tokens = gr.Slider(
-            1,
-            LONGEST_REPLY,
-            defaults.max_tokens,
-            step=1,
-            elem_id="option-max-tokens",
-            label=texts("max_new_tokens"),
-            info=texts("max_new_tokens_info"),
-            interactive=True,
-        )
-    with gr.Row():
-        stop = gr.Textbox(
-            elem_id="option-stop",
-            label=texts("stop_sequences"),
-            info=texts("stop_sequences_info"),
-            lines=1,
-            max_lines=4,
-            interactive=True,
-        )
-        seed = gr.Textbox(
-            elem_id="option-seed",
-            label=texts("seed"),
-            info=texts("seed_info"),
-            placeholder=texts("seed_random"),
-            max_lines=1,
-            interactive=True,
-        )
+    """System message and sampling params, in the order of options.js, which puts them into every request."""
+    system = gr.Textbox(elem_id="option-system", label=texts("system"), lines=2, max_lines=12, interactive=True)
+    temperature = _temperature(texts, elem_id="option-temperature")
+    max_tokens = _number(
+        texts("max_new_tokens"),
+        texts("max_new_tokens_info"),
+        texts("empty_as_many"),
+        elem_id="option-max-tokens",
+        step=1,
+    )
+    top_p = _number(texts("top_p"), texts("top_p_info"), texts("by_default"), elem_id="option-top-p", step=0.05)
+    top_k = _number(texts("top_k"), texts("top_k_info"), texts("by_default"), elem_id="option-top-k", step=1)
+    min_p = _number(texts("min_p"), texts("min_p_info"), texts("by_default"), elem_id="option-min-p", step=0.01)
+    penalty = _number(
+        texts("repetition_penalty"),
+        texts("repetition_penalty_info"),
+        texts("by_default"),
+        elem_id="option-repetition-penalty",
+        step=0.05,
+    )
+    stop = _text(
+        texts("stop_sequences"), texts("stop_sequences_info"), texts("stop_none"), elem_id="option-stop", max_lines=6
+    )
+    seed = _text(texts("seed"), texts("seed_info"), texts("seed_random"), elem_id="option-seed", max_lines=1)
+    schema = _text(
+        texts("json_schema"),
+        texts("json_schema_info"),
+        texts("schema_none"),
+        elem_id="option-json-schema",
+        max_lines=16,
+    )
     with gr.Row(elem_id="options-foot"):
-        view("options.js", elem_id="options-note")
+        view("options_panel.js", elem_id="options-note", mount="mountNote")
         reset = gr.Button(texts("reset"), elem_id="reset-options", size="sm", min_width=40)
-    fields = [system, temperature, max_tokens, stop, seed]
-    page.load(fn=None, js=_call("options.js", "saved"), outputs=fields, api_visibility="private")
+    sync = gr.Button(elem_id="options-sync", elem_classes="sync")
+    fields = [system, temperature, max_tokens, top_p, top_k, min_p, penalty, stop, seed, schema]
+    gr.on(
+        [page.load, sync.click],
+        fn=None,
+        js=_call("options.js", "saved"),
+        outputs=fields,
+        api_visibility="private",
+    )
     reset.click(fn=None, js=_call("options.js", "reset"), outputs=fields, api_visibility="private")
     gr.on(
         [field.change for field in fields],
@@ -155,6 +186,32 @@ def _options(texts: gr.I18n, page: Any) -> None:
         js=_call("options.js", "changed"),
         inputs=fields,
         api_visibility="private",
+    )
+
+
+def _number(label: Any, info: Any, empty: Any, *, elem_id: str, step: float) -> gr.Number:
+    """A number that may be left out; `empty` says what that means. Its range is checked by options.js, with a word."""
+    return gr.Number(
+        elem_id=elem_id,
+        elem_classes="number",
+        label=label,
+        info=info,
+        placeholder=empty,
+        step=step,
+        min_width=120,
+        interactive=True,
+    )
+
+
+def _text(label: Any, info: Any, empty: Any, *, elem_id: str, max_lines: int) -> gr.Textbox:
+    return gr.Textbox(
+        elem_id=elem_id,
+        label=label,
+        info=info,
+        placeholder=empty,
+        lines=1,
+        max_lines=max_lines,
+        interactive=True,
     )
 
 
@@ -180,6 +237,35 @@ def _page_of_ours(module: str, *, elem_id: str) -> None:
             with gr.Row(elem_id="topbar"):
                 view("topbar.js", elem_id="topbar-menu")
             view(module, elem_id=elem_id)
+
+
+def _compare_page(texts: gr.I18n) -> None:
+    """Models side by side. What is above the prompt box is compare.js's; the options are those of the chat page."""
+    page = gr.context.Context.root_block
+    gr.Navbar(visible=False)
+    with gr.Row(elem_id="app", elem_classes="app"):
+        view("sidebar.js", elem_id="side")
+        with gr.Column(elem_id="main"):
+            with gr.Row(elem_id="topbar"):
+                view("topbar.js", elem_id="topbar-menu")
+                view("compare_bar.js", elem_id="compare-bar")
+                view("options_panel.js", elem_id="options-toggle", mount="mountButton")
+            view("compare.js", elem_id="compare")
+            with gr.Column(elem_id="composer"), gr.Column(elem_id="card"):
+                gr.Textbox(
+                    elem_id="prompt",
+                    label=texts("prompt"),
+                    placeholder=texts("compare_placeholder"),
+                    show_label=False,
+                    container=False,
+                    lines=1,
+                    max_lines=10,
+                    autofocus=True,
+                )
+                with gr.Row(elem_id="composer-buttons"):
+                    gr.Button(texts("stop"), elem_id="stop", size="sm", min_width=40)
+                    gr.Button(texts("submit"), elem_id="submit", variant="primary", size="sm", min_width=40)
+        _options_column(texts, page)
 
 
 def _completion_page(texts: gr.I18n) -> None:

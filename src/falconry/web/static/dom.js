@@ -48,6 +48,13 @@ const PATHS = {
   pin: "M9 4h6l-.8 6.5 3.3 3V15h-11v-1.5l3.3-3zM12 15v5.5",
   folder: "M3.5 6.5v12h17v-10h-8.5l-2-2.5h-6z",
   columns: "M4 5h16v14H4zM12 5v14",
+  clip: "M19.5 11.5 12 19a4.6 4.6 0 0 1-6.5-6.5l8-8a3.1 3.1 0 0 1 4.4 4.4l-7.9 7.9a1.6 1.6 0 0 1-2.2-2.2l7-7",
+  keyboard: "M3 6.5h18v11H3zM6.5 10h.01M10 10h.01M14 10h.01M17.5 10h.01M8 14h8",
+  chart: "M4 20h16M7 16.5V11M12 16.5V5M17 16.5v-8",
+  sliders: "M4 7.5h9M19 7.5h1M4 16.5h1M11 16.5h9M16 10a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5zM8 19a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5z",
+  download: "M12 4v11M7 10.5l5 5 5-5M4.5 20h15",
+  upload: "M12 16V5M7 9.5l5-5 5 5M4.5 20h15",
+  undo: "M4.5 5v5.5H10M5 10.5a7.5 7.5 0 1 1 .5 6",
 };
 
 /** One of our line icons, 24 by 24. */
@@ -70,7 +77,7 @@ export const mark = () => el("img", { src: `${base}/falcon.svg`, className: "f-m
  * `close()` ends it.
  */
 export function dialog(title, ...children) {
-  const label = el("h2", { id: "dialog-title" }, title);
+  const label = el("h2", { id: "dialog-title", dir: "auto" }, title);
   const made = el("dialog", { className: "f-dialog f-small", aria: { labelledby: label.id }, onclose: () => made.remove() });
   made.append(el("header", {}, label, button(t("close"), "close", () => made.close())), el("div", { className: "f-dialog-body" }, ...children));
   made.addEventListener("click", (event) => event.target === made && made.close()); // onclick would forbid what gives false
@@ -118,9 +125,19 @@ export const store = {
     try {
       const kept = ["falconry.theme", "falconry.language", "falconry.side"];
       Object.keys(localStorage).filter((key) => key.startsWith("falconry.") && !kept.includes(key)).forEach((key) => localStorage.removeItem(key));
+      Object.keys(sessionStorage).filter((key) => key.startsWith("falconry.")).forEach((key) => sessionStorage.removeItem(key));
     } catch { /* nothing was remembered */ }
   },
 };
+
+const units = ["byte", "kilobyte", "megabyte", "gigabyte"];
+
+/** Bytes as people say it: "12 kB". */
+export function fileSize(bytes) {
+  const step = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
+  const format = { style: "unit", unit: units[step], unitDisplay: step ? "short" : "long", maximumFractionDigits: 1 };
+  return new Intl.NumberFormat(language === "zh" ? "zh-CN" : "en", format).format(bytes / 1000 ** step);
+}
 
 /** Copies text and shows so on the button for a moment. */
 export async function copy(text, pressed) {

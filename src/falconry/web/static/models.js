@@ -1,43 +1,95 @@
-// The model picker: fed from the API, remembered per browser.
+// The model picker: fed from the API, remembered per browser, and set by what a conversation was answered with.
 import { get } from "./api.js";
-import { store } from "./dom.js";
+import { fileSize, notice, store, t } from "./dom.js";
 
+const ENGINES = { openai: "API", tgi: "TGI" };
 let models = [];
-let shown = ""; // what the dropdown offers, as JSON
+let shown = ""; // what the dropdown offers and shows, as JSON
 let chosen = null;
+let wished = null; // for this conversation, whatever the browser remembers
+const asked = new Map(); // name → supports, of models that were asked what they are
 const listeners = new Set();
 
 export const current = () => chosen;
-export const supports = () => models.find((model) => model.name === chosen)?.supports ?? null;
+export const list = () => models;
+export const supports = () => supportsOf(chosen);
 export const onChoice = (listener) => listeners.add(listener);
 
-/** For Gradio's dropdown, at load and whenever it is opened: choices and value, or nothing where nothing changed. */
-export async function refresh() {
-  const found = (await get("/api/models")).models;
-  const offered = JSON.stringify(found.map((model) => [model.title, model.name]));
-  models = found;
-  if (offered === shown) return { __type__: "update" };
-  shown = offered;
-  const names = found.map((model) => model.name);
-  const wanted = [chosen, store.get("model")].find((name) => names.includes(name));
-  const value = wanted ?? found.find((model) => model.default)?.name ?? names[0] ?? null;
-  const changed = value !== chosen;
-  chosen = value;
-  if (changed) listeners.forEach((listener) => listener(value));
-  return { __type__: "update", choices: found.map((model) => [model.title, model.name]), value };
+const supportsOf = (name) => asked.get(name) ?? models.find((model) => model.name === name)?.supports ?? null;
+
+function label({ title, engine, size }) {
+  const more = size ? fileSize(size) : ENGINES[engine];
+  return more ? `${title} · ${more}` : title;
 }
 
-/** What a model supports is known for sure only after its first use. */
-export async function learn() {
-  const before = JSON.stringify(supports());
+/** For Gradio's dropdown, at load, when it is opened and when a choice was made for it: nothing where nothing changed. */
+export async function refresh() {
   models = (await get("/api/models")).models;
-  if (JSON.stringify(supports()) !== before) listeners.forEach((listener) => listener(chosen));
+  const names = models.map((model) => model.name);
+  const wanted = [wished, chosen, store.get("model")].find((name) => names.includes(name));
+  pick(wanted ?? models.find((model) => model.default)?.name ?? names[0] ?? null);
+  const choices = models.map((model) => [label(model), model.name]);
+  const offered = JSON.stringify([choices, chosen]);
+  if (offered === shown) return { __type__: "update" };
+  shown = offered;
+  return { __type__: "update", choices, value: chosen };
 }
+
+function pick(name) {
+  if (name === chosen) return;
+  chosen = name;
+  listeners.forEach((listener) => listener(name));
+  ask(name).catch(console.error);
+}
+
+/** An endpoint is asked what it takes before its first use; what this machine runs takes everything. */
+async function ask(name) {
+  if (!name || asked.has(name)) return;
+  const found = await get(`/api/models/supports?${new URLSearchParams({ model: name })}`);
+  asked.set(name, found.supports);
+  if (name === chosen) listeners.forEach((listener) => listener(chosen));
+}
+
+/** A reply has ended: what the server has refused meanwhile is said, since it was left out of the request. */
+export async function learn() {
+  const before = supports();
+  models = (await get("/api/models")).models;
+  const now = models.find((model) => model.name === chosen);
+  if (!now) return;
+  asked.set(chosen, now.supports);
+  if (JSON.stringify(before) === JSON.stringify(now.supports)) return;
+  const lost = (before ?? []).filter((name) => !now.supports.includes(name) && name in names());
+  if (lost.length) notice(t("learnt_unsupported", { model: now.title, names: lost.map((name) => names()[name]).join(t("comma")) }), { seconds: 12 });
+  listeners.forEach((listener) => listener(chosen));
+}
+
+/** The params that a model may not take, by their names in `supports`. */
+export const names = () => ({
+  temperature: t("temperature"),
+  max_tokens: t("max_new_tokens"),
+  top_p: t("top_p"),
+  top_k: t("top_k"),
+  min_p: t("min_p"),
+  repetition_penalty: t("repetition_penalty"),
+  stop: t("stop_sequences"),
+  seed: t("seed"),
+  grammar: t("json_schema"),
+});
 
 /** The person chose a model. */
 export function choose(name) {
   if (!name || name === chosen) return;
-  chosen = name;
+  wished = null;
   store.set("model", name);
-  listeners.forEach((listener) => listener(name));
+  pick(name);
+}
+
+/** A conversation or a persona wants a model; null is the one that the browser remembers. */
+export function select(name) {
+  const there = (wanted) => models.some((model) => model.name === wanted);
+  wished = name;
+  const wanted = [name, store.get("model")].find(there) ?? models.find((model) => model.default)?.name;
+  if (!wanted || wanted === chosen) return;
+  pick(wanted);
+  document.getElementById("model-sync")?.click();
 }
