@@ -46,6 +46,10 @@ SMALL: dict[str, Json] = {
     "/api/complete": {"params": {"max_tokens": 2}},
     "/api/conversations/{conversation_id}/replies": {"params": {"max_tokens": 2}},
     "/api/conversations/{conversation_id}/context": {"draft": "Hello"},
+    "/api/comparisons/{comparison_id}/turns": {"content": "Hello", "turn": 0, "params": {"max_tokens": 2}},
+    "/api/comparisons/{comparison_id}/votes": {"turn": 0, "best": [0]},
+    "/api/comparisons/{comparison_id}/retry": {"place": 0},
+    "/api/comparisons/{comparison_id}/conversations": {"place": 0},
     "/api/personas/{persona_id}": {"name": "Kestrel", "params": {"temperature": 0.5}, "starters": ["Hello?"]},
     "/api/prompts/{prompt_id}": {"name": "Thai", "content": "Translate into Thai: {{text}}"},
     "/api/me/password": {"present": PASSWORD, "new": PASSWORD},
@@ -158,7 +162,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             reply = asked.json()["reply"]["id"]
             persona = client.post("/api/personas", json={"name": "Kestrel"}).json()["id"]
             prompt = client.post("/api/prompts", json={"name": "Thai", "content": "x"}).json()["id"]
-            opened.ids = {"persona_id": persona, "prompt_id": prompt}
+            comparison = client.post("/api/comparisons", json={"models": ["eyas", "canned"]}).json()["id"]
+            opened.ids = {"persona_id": persona, "prompt_id": prompt, "comparison_id": comparison}
             opened.ids |= {"conversation_id": conversation, "reply_id": reply, "user_id": bob, "model_id": "eyas"}
         yield opened
 

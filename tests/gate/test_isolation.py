@@ -22,6 +22,10 @@ from tests.gate.people import Somebody, two_people
 BODIES: Mapping[str, Mapping[str, object]] = {
     "/api/conversations/{conversation_id}/replies": {"content": "hello"},
     "/api/conversations/{conversation_id}/context": {"draft": "hello"},
+    "/api/comparisons/{comparison_id}/turns": {"content": "hello", "turn": 0},
+    "/api/comparisons/{comparison_id}/votes": {"turn": 0, "best": [0]},
+    "/api/comparisons/{comparison_id}/retry": {"place": 0},
+    "/api/comparisons/{comparison_id}/conversations": {"place": 0},
     "/api/personas/{persona_id}": {"name": "Bob's now"},
     "/api/prompts/{prompt_id}": {"name": "Bob's now", "content": "hello"},
 }
@@ -60,8 +64,11 @@ async def house(server: LiveServer) -> AsyncGenerator[House, None]:
         persona = await library.add_persona(Persona("Ada's secret", "Ada's secret"))
         prompt = await library.add_prompt(SavedPrompt("Ada's secret", "Ada's secret"))
         file = await Attachments(server.services.database).of(ada.user.id).add("secret.txt", "text/plain", 6, "secret")
+        comparisons = server.services.comparisons.of(ada.user.id)
+        comparison = await comparisons.create(["canned", "eyas"])
         ids = {
             "attachment_id": file.id,
+            "comparison_id": comparison.id,
             "conversation_id": conversation.id,
             "reply_id": reply.id,
             "message_id": reply.id,

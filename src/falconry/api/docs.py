@@ -44,6 +44,7 @@ EXAMPLES: dict[str, Json] = {
     "/chat_tokenize": {"messages": _ASKED},
     "/api/complete": {"prompt": "A falcon is"},
     "/api/conversations/{conversation_id}/replies": {"content": _QUESTION},
+    "/api/comparisons": {"models": ["eyas", "canned"], "blind": True},
     "/api/personas": {"name": "Kestrel", "system": "You are a falcon that hovers.", "params": {"temperature": 0.5}},
     "/api/personas/import": {"format": "falconry.personas", "version": 1, "personas": [{"name": "Kestrel"}]},
     "/api/prompts": {"name": "To French", "content": "Translate into French: {{text}}"},
@@ -55,6 +56,7 @@ EXAMPLES: dict[str, Json] = {
 SOURCES = {
     "conversation_id": ("/api/conversations", "id"),
     "reply_id": ("/api/conversations/{conversation_id}/replies", "reply/id"),
+    "comparison_id": ("/api/comparisons", "id"),
     "key_id": ("/api/me/keys", "id"),
     "persona_id": ("/api/personas", "id"),
     "prompt_id": ("/api/prompts", "id"),

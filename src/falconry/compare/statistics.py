@@ -123,9 +123,12 @@ def wilson(rate: float, votes: float) -> Interval:
 
 
 def votes_needed(rate: float, votes: int) -> int | None:
-    """How many more votes would tell the share from one half, if they went on like this."""
+    """How many more votes would tell the share from one half, if they went on like this; None where they never would.
+
+    At least as many as it takes to look at them at all.
+    """
     if rate == 0.5:
-        return None
+        return FEWEST - votes if votes < FEWEST else None
     # Wilson's interval leaves out one half exactly where the score test rejects it: |rate - 1/2| > z / (2 sqrt(n)).
     enough = math.floor((Z / (2 * (rate - 0.5))) ** 2) + 1
     needed = max(enough, FEWEST) - votes

@@ -13,7 +13,7 @@ export class VoteBar {
     this.said = el("p", { className: "f-vote-said f-muted", role: "status" });
     this.buttons = places === 2 ? this.forTwo() : this.forMore();
     this.row = el("div", { className: "f-vote-row", role: "group", aria: { label: t("compare_which") } }, ...this.buttons.map(({ element }) => element));
-    this.element = el("div", { className: "f-vote", dataset: { places } }, this.row, this.said);
+    this.element = el("div", { className: "f-vote", dataset: { places } }, this.said, this.row);
     this.show(null, { ready: false });
   }
 
@@ -55,7 +55,8 @@ export class VoteBar {
     this.chosen = new Set(this.places > 2 && vote && vote.length < this.places ? vote : []);
     this.element.hidden = !ready;
     this.final = final;
-    this.said.textContent = vote ? `${t("compare_voted")} ${this.words(vote)}` : t("compare_which");
+    this.row.hidden = final;
+    this.said.textContent = vote ? `${t("compare_voted")} ${this.words(vote)}` : t(this.places === 2 ? "compare_which" : "compare_which_ones");
     this.element.classList.toggle("f-voted", vote !== null);
     this.mark();
   }
@@ -71,11 +72,10 @@ export class VoteBar {
     for (const { element, best, place } of this.buttons) {
       const pressed = place === undefined ? same(best) : this.chosen.has(place);
       element.setAttribute("aria-pressed", String(Boolean(pressed)));
-      element.disabled = this.final;
     }
     if (this.done) {
       this.done.element.removeAttribute("aria-pressed");
-      this.done.element.disabled = this.final || !this.chosen.size;
+      this.done.element.disabled = !this.chosen.size;
     }
   }
 
