@@ -2,37 +2,19 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from falconry.errors import ConversationNotFound, NotAuthenticated, ReplyNotFound, StaleConversation
-from falconry.messages import ContextUse, Grammar, SamplingParams, StoredMessage, Usage
+from falconry.messages import ContextUse, Grammar, SamplingParams, Usage
 from falconry.storage.conversations import Conversations
 from falconry.storage.database import Database
 from falconry.storage.users import Users
 from falconry.storage.values import new_id
+from tests.storage.talk import reply_to, talk
 
 pytestmark = pytest.mark.asyncio
-
-
-def reply_to(conversation_id: str, content: str = "") -> StoredMessage:
-    now = datetime.now(UTC)
-    return StoredMessage(
-        new_id(), conversation_id, None, "assistant", content, now, "running", params=SamplingParams(stop=("x",))
-    )
-
-
-async def talk(store: Conversations, turns: int) -> str:
-    """A conversation of so many answered turns."""
-    conversation = await store.create()
-    head = None
-    for n in range(turns):
-        _, reply = await store.append_turn(conversation.id, head, f"question {n}", reply_to(conversation.id))
-        await store.finish_reply(replace(reply, content=f"answer {n}", status="complete"))
-        head = reply.id
-    return conversation.id
 
 
 async def test_a_turn_comes_back_as_it_went_in(store: Conversations) -> None:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from sqlalchemy import Table, func, select
 
 from falconry.errors import InvalidRequest, NotFound
+from falconry.storage.comparisons import ComparisonStore
 from falconry.storage.conversations import Conversations
 from falconry.storage.database import Database
+from falconry.storage.library import persona_shelf
+from falconry.storage.tables import attachments, comparisons, conversations, folders, messages, personas
 from falconry.storage.users import Users
+from tests.storage.talk import say
 
 
 @pytest.fixture
@@ -82,6 +87,68 @@ async def test_or_leaves_them_to_another(users: Users, store: Conversations) -> 
         await users.remove(bob.id, heir_id=bob.id)
     await users.remove(bob.id, heir_id=ada.id)
     assert [conversation.id for conversation in await store.of(ada.id).newest()] == [his.id]
+
+
+async def furnished(database: Database, owner_id: str) -> list[str]:
+    """Something of everything that a person has: gives the ids."""
+    store = Conversations(database, owner_id)
+    folder = await store.folders.create("Birds")
+    file = await store.attachments.add("notes.txt", "text/plain", 5, "Falcons dive.")
+    conversation = await store.create("talk")
+    await store.change(conversation.id, folder_id=folder.id)
+    await say(store, conversation.id, "What is in it?", attachments=[file.id])
+    comparison = await ComparisonStore(database, owner_id).create(["one", "two"], blind=False)
+    (persona,) = await persona_shelf(database, str).of(owner_id).add([("Biologist", {"system": "You know birds."})])
+    return [folder.id, file.id, conversation.id, comparison.id, persona.id]
+
+
+async def owned(database: Database, owner_id: str) -> list[str]:
+    """What of that a person has."""
+    store = Conversations(database, owner_id)
+    listed = await store.newest()
+    files = [file.id for found in listed for message in await store.path(found.id) for file in message.attachments]
+    hers = comparisons.c.owner_id == owner_id if owner_id else comparisons.c.owner_id.is_(None)
+    compared = await database.read(lambda c: c.execute(select(comparisons.c.id).where(hers)).scalars().all())
+    personas = await persona_shelf(database, str).of(owner_id).all()
+    assert [folder.count for folder in await store.folders.all()] == [1] * len(listed)
+    for one in files:
+        assert (await store.attachments.get(one)).text == "Falcons dive."
+    found = ([folder.id for folder in await store.folders.all()], files, [one.id for one in listed])
+    return [
+        *(one for ids in found for one in ids),
+        *compared,
+        *(one.id for one in personas),
+    ]
+
+
+async def test_the_first_user_and_the_last_one_are_the_person_at_the_machine(database: Database, users: Users) -> None:
+    everything = await furnished(database, "")
+    ada = await users.add("ada", "user", "a hash")
+    assert await owned(database, ada.id) == everything
+    assert await owned(database, "") == []
+    await users.remove(ada.id)
+    assert await owned(database, "") == everything
+
+
+async def test_an_heir_gets_the_talk_with_all_that_belongs_to_it(database: Database, users: Users) -> None:
+    ada, bob = await users.add("ada", "user", "a hash"), await users.add("bob", "user", "a hash")
+    his = await furnished(database, bob.id)
+    await users.remove(bob.id, heir_id=ada.id)
+    assert await owned(database, ada.id) == his[:-1]
+
+
+async def test_a_removed_user_leaves_nothing_behind(database: Database, users: Users) -> None:
+    await users.add("ada", "user", "a hash")
+    bob = await users.add("bob", "user", "a hash")
+    await furnished(database, bob.id)
+    await users.remove(bob.id)
+    for table in (conversations, messages, folders, attachments, comparisons, personas):
+        assert await rows_in(database, table) == 0
+
+
+async def rows_in(database: Database, table: Table) -> int:
+    count = select(func.count()).select_from(table)
+    return await database.read(lambda c: c.execute(count).scalar_one())
 
 
 async def test_the_last_user_leaves_them_to_the_person_at_the_machine(users: Users, store: Conversations) -> None:

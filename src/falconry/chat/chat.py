@@ -203,7 +203,7 @@ class Chat(Archive):
 
     async def context(
         self,
-        conversation_id: str,
+        conversation_id: str | None,
         *,
         draft: str = "",
         model: str | None = None,
@@ -213,10 +213,12 @@ class Chat(Archive):
     ) -> ContextUse:
         """What the next turn would send, with a draft as its message and files beside it. Nothing is stored.
 
+        Without a conversation it is the first turn of one that is not there yet.
+
         Raises ContextWindowExceeded with both numbers where the draft cannot fit.
         """
         name = self._pool.resolve(model)
-        head_id = (await self._store.get(conversation_id)).head_id
+        head_id = (await self._store.get(conversation_id)).head_id if conversation_id else None
         head = await self._store.message(head_id) if head_id else None
         files = await self._store.attachments.find(attachments) if attachments else ()
         async with self._pool.engine(name) as engine:
@@ -224,7 +226,7 @@ class Chat(Archive):
             start_id = previous_start(head, name, length)
             path = await self._store.transcript(head.id, until=start_id) if head else []
             if draft.strip() or files or not sendable(path):
-                path.append(_draft(conversation_id, draft, files, depth=head.depth + 1 if head else 0))
+                path.append(_draft(conversation_id or "", draft, files, depth=head.depth + 1 if head else 0))
             fitted = await fit(
                 await self._prompters.of(engine),
                 _system(system),

@@ -34,6 +34,7 @@ INSTRUCTIONS = {
 }
 
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+_OTHER_WORD = re.compile("[^\\W\\d_\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
 _THOUGHTS = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
 _LABEL = re.compile(r"^(?:title|conversation title|标题|对话标题)\s*[:：]\s*", re.IGNORECASE)
 _AROUND = "\"'“”‘’«»「」『』《》`*_#-–—.。:：,，;； \t"
@@ -141,15 +142,15 @@ def title_in(written: str, *, chinese: bool) -> str | None:
     most = LONGEST // 2 if chinese else LONGEST
     if not 2 <= len(title) <= most or _NO_TITLE.search(title) or _is_chinese(title) != chinese:
         return None
-    if title.casefold() in (instruction.casefold() for instruction in INSTRUCTIONS.values()):
+    if any(title.casefold() in instruction.casefold() for instruction in INSTRUCTIONS.values()):
         return None
     return title if any(character.isalnum() for character in title) else None
 
 
 def _is_chinese(text: str) -> bool:
-    """Whether a text has Chinese characters for a fifth of its letters: a name of a product or two does not count."""
-    letters = sum(character.isalpha() for character in text[:2000])
-    return letters > 0 and 5 * len(_HAN.findall(text[:2000])) >= letters
+    """Whether a text has more Chinese characters than words of other scripts: a name or two does not count."""
+    start = text[:2000]
+    return len(_HAN.findall(start)) > len(_OTHER_WORD.findall(start))
 
 
 def _shortened(text: str) -> str:
