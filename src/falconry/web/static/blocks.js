@@ -20,7 +20,7 @@ export class Blocks {
       if (this.html[index] === html) return;
       let block = this.element.children[index];
       if (!block) {
-        block = el("div", { className: "f-block" });
+        block = el("div", { className: "f-block", dir: "auto" });
         this.element.append(block);
       }
       block.innerHTML = html;

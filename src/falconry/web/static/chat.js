@@ -1,9 +1,10 @@
 // The chat page: joins log, composer, sidebar, gauge and the live events of the open conversation.
-import { Live, get, post } from "./api.js";
+import { Live, get, post, remove } from "./api.js";
 import { Composer } from "./composer.js";
-import { announce, language, notice, store, t } from "./dom.js";
+import { announce, language, notice, t } from "./dom.js";
 import * as gauge from "./gauge.js";
 import { Log } from "./log.js";
+import { messageActions, revealed } from "./message_actions.js";
 import * as models from "./models.js";
 import * as options from "./options.js";
 import * as sidebar from "./sidebar.js";
@@ -13,10 +14,12 @@ let log;
 let composer;
 let live = null;
 let busy = false;
-let loadingEarlier = false;
+let visits = 0; // of conversations, so that a slow one that was left does not come up later
 let offline = null;
 
-const view = (id, before = "") => get(`/view/conversations/${id}?lang=${language}&limit=60${before && "&before=" + before}`);
+/** A page of messages: the newest, those `before` one, or those `around` one. */
+const view = (id, query = {}) =>
+  get(`/view/conversations/${id}?${new URLSearchParams({ lang: language, limit: 60, ...query })}`);
 
 /** Runs something that may be refused, and says so. */
 async function attempt(action) {
@@ -29,50 +32,102 @@ async function attempt(action) {
   }
 }
 
+/** The same for what changes the conversation: one at a time, and never while a reply is written. */
+async function once(action) {
+  if (busy) return null;
+  if (open.running) {
+    notice(t("wait_for_reply"), { seconds: 4 });
+    return null;
+  }
+  busy = true;
+  const result = await attempt(action);
+  busy = false;
+  return result;
+}
+
 function setRunning(id) {
   open.running = id;
   composer.setRunning(Boolean(id));
   if (!id) gauge.measure(100);
 }
 
-/** Reads the conversation anew; what the page shows already stays in place. */
-async function reload(id) {
-  const found = await view(id);
-  if (open.id !== id) return;
+function setTitle(title) {
+  document.title = title ? `${title} · Falconry` : "Falconry";
+  log.heading.textContent = title || t("untitled");
+}
+
+function adopt(found) {
   open.head = found.head_id;
-  log.show(found.messages, found.has_earlier);
-  document.title = found.title ? `${found.title} · Falconry` : "Falconry";
+  setTitle(found.title);
   setRunning(found.running);
 }
 
-/** Shows a conversation, or with null the first screen of a new one. */
-async function show(id, { push = false } = {}) {
+/** Reads the conversation anew; what the page shows already stays in place. */
+async function reload(id, { toEnd = false, around = null } = {}) {
+  const place = around ?? (log.hasLater && !toEnd ? log.inSight : null);
+  const found = await view(id, place ? { around: place } : {});
+  if (open.id !== id) return;
+  log.show(found);
+  adopt(found);
+}
+
+/** Goes to a message of the open conversation, on whichever branch it is. */
+async function jumpTo(message) {
+  const { id } = open;
+  if (!log.get(message)) {
+    const found = await revealed(page, id, message);
+    if (open.id !== id) return;
+    log.stuck = false;
+    log.show(found);
+    adopt(found);
+  }
+  log.mark(message);
+}
+
+/** Shows a conversation, or with null the first screen of a new one; with `message` at that one. */
+async function show(id, { push = false, message = null } = {}) {
+  const url = id ? `/?c=${id}${message ? `&m=${message}` : ""}` : "/";
+  if (push) history.pushState(null, "", url);
+  if (id && id === open.id && message) return attempt(() => jumpTo(message));
+  const visit = ++visits;
   live?.close();
   live = null;
   connection(true);
   Object.assign(open, { id, head: null, running: null });
-  const url = id ? `/?c=${id}` : "/";
-  if (push) history.pushState(null, "", url);
   sidebar.showCurrent(id);
-  await composer.open(id);
+  const drafted = composer.open(id);
   if (id === null) {
     log.clear();
-    document.title = "Falconry";
+    setTitle("");
     setRunning(null);
   } else {
-    log.stuck = true;
+    log.stuck = !message;
     try {
-      await reload(id);
+      await (message ? jumpTo(message) : reload(id, { toEnd: true }));
     } catch (error) {
+      if (visit !== visits) return null;
       notice(error.message, { kind: "error" });
-      if (error.code === "offline") return setTimeout(() => open.id === id && show(id), 2000);
-      history.replaceState(null, "", "/");
-      return show(null);
+      if (error.code === "offline") return setTimeout(() => visit === visits && show(id, { message }), 2000);
+      history.replaceState(null, "", message ? `/?c=${id}` : "/");
+      return show(message ? id : null);
     }
-    log.toBottom();
-    if (open.id === id) live = new Live(id, handle, connection);
+    if (visit !== visits) return null;
+    if (!message) log.toBottom();
+    restore().catch(console.error);
   }
-  composer.focus();
+  live = new Live(id, handle, connection);
+  await drafted;
+  if (!message) composer.focus();
+  return null;
+}
+
+/** With what the conversation was last answered is with what it goes on: persona, system message, params. */
+async function restore() {
+  const newest = [...log.turns.values()].findLast(({ message }) => message.role === "assistant");
+  const { id } = open;
+  if (!newest) return;
+  const reply = await get(`/api/replies/${newest.message.id}`);
+  if (open.id === id) options.restore?.(reply);
 }
 
 function connection(up) {
@@ -88,60 +143,74 @@ function connection(up) {
 }
 
 async function handle(name, data) {
+  if (name === "list") return sidebar.refresh();
   if (name === "deleted") return show(null, { push: true });
   if (name === "state" || name === "changed") {
     const local = log.get(data.running);
-    const stale = data.head_id !== open.head || (data.running && !local) || (!data.running && open.running);
+    const stale = data.head_id !== open.head || (data.running && !local && !log.hasLater) || (!data.running && open.running);
     if (stale && !busy) await reload(open.id);
-    document.title = data.title ? `${data.title} · Falconry` : "Falconry";
-    setRunning(data.running);
-    sidebar.refresh();
-    return;
+    setTitle(data.title);
+    return setRunning(data.running);
   }
   const id = name === "status" ? data.id : data.reply_id;
-  if (!log.get(id)) await reload(open.id);
+  if (!log.get(id) && !log.hasLater) await reload(open.id);
   const reply = log.get(id);
-  if (!reply) return;
-  if (name === "snapshot") reply.snapshot(data);
-  if (name === "patch") reply.patch(data);
+  if (name === "snapshot") reply?.snapshot(data);
+  if (name === "patch") reply?.patch(data);
   if (name === "status") {
-    reply.update(data);
+    reply?.update({ ...data, versions: data.versions ?? reply.message.versions });
     if (open.running === id) setRunning(null);
     models.learn().catch(console.error);
     announce(data.text ? `${t("assistant")}: ${data.text.slice(0, 600)}` : data.error_text ?? "");
   }
   if (data.left_out !== undefined) log.changed();
+  return null;
 }
 
 /** The page's form of a message from the API: a reply that has just begun, or what was just said. */
 const fresh = (message) => ({ ...message, text: message.content, html: [], thinking_html: [], left_out: 0 });
 
-async function send(text = composer.value) {
+const send = () => ask(composer.value, composer.attachments ?? []);
+
+/** Sends a message, in a new conversation where none is open. What is in the box goes only when it has arrived. */
+async function ask(text, attachments) {
   await composer.ready;
-  if (!text.trim() || busy || open.running) return;
+  if ((!text.trim() && !attachments.length) || busy || open.running) return;
   busy = true;
+  const before = open.id;
   await attempt(async () => {
-    let id = open.id;
-    if (!id) {
-      const draft = composer.value;
-      id = (await post("/api/conversations")).id;
-      Object.assign(open, { id, head: null });
-      history.replaceState(null, "", `/?c=${id}`);
-      store.set(composer.key, "");
-      await composer.open(id);
-      composer.value = draft;
-    }
-    const { message, reply } = await post(`/api/conversations/${id}/replies`, { content: text, parent_id: open.head, ...options.request() });
+    if (log.hasLater) await reload(before, { toEnd: true });
+    const id = before ?? (await post("/api/conversations")).id;
+    const files = attachments.length ? { attachments: attachments.map((file) => file.id) } : {};
+    const body = { ...options.request(), content: text, parent_id: open.head, ...files };
+    const { message, reply } = await post(`/api/conversations/${id}/replies`, body).catch(async (error) => {
+      if (!before) await remove(`/api/conversations/${id}?forever=true`).catch(() => { /* it stays behind, empty */ });
+      throw error;
+    });
+    if (open.id !== before) return;
     composer.value = "";
-    if (open.id !== id) return;
-    if (!log.get(message.id)) log.put(fresh(message));
-    begin(reply);
+    composer.take?.();
+    if (!before) await opened(id);
+    asked(message, reply);
     log.toBottom();
-    live ??= new Live(id, handle, connection);
-    sidebar.showCurrent(id);
   });
   busy = false;
   composer.focus();
+}
+
+/** The conversation that has just been created is the open one. */
+async function opened(id) {
+  live?.close();
+  Object.assign(open, { id, head: null });
+  history.replaceState(null, "", `/?c=${id}`);
+  await composer.open(id);
+  live = new Live(id, handle, connection);
+  sidebar.showCurrent(id);
+}
+
+function asked(message, reply) {
+  if (!log.get(message.id)) log.put(fresh(message));
+  begin(reply);
 }
 
 function begin(reply) {
@@ -158,60 +227,33 @@ async function stop() {
   composer.focus(); // the button that had it is gone
 }
 
-const actions = {
-  suggest: (text) => send(text),
-  async regenerate(id) {
-    if (busy || open.running) return;
-    busy = true;
-    await attempt(async () => {
-      const { reply } = await post(`/api/replies/${id}/regenerate`, options.request());
-      if (!log.get(reply.id)) log.cutAfter(reply.parent_id);
-      begin(reply);
-      log.toBottom();
-    });
-    busy = false;
-  },
-  async resume(id) {
-    if (busy || open.running) return;
-    await attempt(async () => {
-      await post(`/api/replies/${id}/continue`);
-      setRunning(id);
-    });
-  },
-  putBack(questionId) {
-    composer.value = log.get(questionId)?.message.text ?? "";
-    composer.focus();
-  },
-  async earlier() {
-    if (loadingEarlier || !open.id) return;
-    loadingEarlier = true;
-    const id = open.id;
-    await attempt(async () => {
-      const found = await view(id, log.first());
-      if (open.id === id) log.prepend(found.messages, found.has_earlier);
-    });
-    loadingEarlier = false;
-  },
-};
-
 /** "Clear console": box and log are empty; the old conversation stays in the sidebar. */
 async function clear() {
-  store.set(composer.key, "");
-  store.set("draft.new", "");
+  composer.value = "";
+  composer.take?.();
   await show(null, { push: open.id !== null });
+  composer.value = "";
+  composer.take?.();
 }
+
+const page = { open, log: () => log, composer: () => composer, attempt, once, view, reload, begin, asked, jumpTo, setRunning };
+const actions = { ...messageActions(page), suggest: (text) => ask(text, []) };
 
 export async function mount(element) {
   log = new Log(element, actions);
-  composer = new Composer({ send: () => send(), stop, clear, changed: () => gauge.measure() });
+  composer = new Composer({ send, stop, clear, changed: () => gauge.measure() });
   gauge.connect(() => ({
     id: open.id,
     draft: composer.value,
+    attachments: composer.attachments ?? [],
     running: open.running,
     last: log.last?.message.role === "assistant" ? log.last.message.id : null,
   }));
   sidebar.connect(show);
-  const from_url = () => new URLSearchParams(location.search).get("c");
-  window.addEventListener("popstate", () => show(from_url()));
-  await show(from_url());
+  const asked_for = () => {
+    const query = new URLSearchParams(location.search);
+    return [query.get("c"), { message: query.get("m") }];
+  };
+  window.addEventListener("popstate", () => show(...asked_for()));
+  await show(...asked_for());
 }

@@ -1,23 +1,30 @@
-// The message log: turns in order, scrolling, older ones on demand, and the first screen.
+// The message log: turns in order, scrolling, pages on demand in both directions, and the first screen.
 import { button, el, mark, t } from "./dom.js";
-import { Question, Reply } from "./turns.js";
+import { LeftOut, unsent } from "./left_out.js";
+import { Question } from "./question.js";
+import { Reply } from "./reply.js";
 
 const NEAR = 48; // pixels from the bottom that still count as being there
+const SOON = 400; // pixels from either end at which the next page is asked for
 
 export class Log {
   constructor(element, actions) {
     this.actions = actions;
     this.turns = new Map(); // message id to Question or Reply, oldest first
     this.stuck = true; // to the bottom
+    this.hasLater = false; // newer messages of this branch are not here: somebody jumped to an old one
     this.top = 0;
     this.height = 0;
     this.earlier = button(t("earlier"), null, () => actions.earlier(), { label: true, className: "f-earlier" });
-    this.earlier.hidden = true;
+    this.later = button(t("later"), null, () => actions.later(), { label: true, className: "f-earlier" });
+    this.heading = el("h1", { className: "f-hidden" });
     this.column = el("div", { className: "f-column", role: "log", aria: { live: "off", label: t("messages") } });
+    this.leftOut = new LeftOut(() => actions.showLeftOut());
     this.empty = firstScreen(actions.suggest);
-    this.scroller = el("div", { className: "f-scroller", tabIndex: -1 }, el("div", { className: "f-inner" }, this.earlier, this.empty, this.column));
-    this.jump = button(t("jump"), "down", () => this.toBottom(), { className: "f-jump" });
-    this.jump.hidden = true;
+    this.inner = el("div", { className: "f-inner" }, this.heading, this.earlier, this.empty, this.column, this.later);
+    this.scroller = el("div", { className: "f-scroller", tabIndex: -1 }, this.inner);
+    this.jump = button(t("jump"), "down", () => actions.toEnd(), { className: "f-jump" });
+    this.earlier.hidden = this.later.hidden = this.jump.hidden = true;
     element.replaceChildren(this.scroller, this.jump);
     this.scroller.addEventListener("scroll", () => this.scrolled(), { passive: true });
     // The one place that follows the bottom: whatever makes the column or the window change its size.
@@ -28,13 +35,15 @@ export class Log {
 
   scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
+    const below = scrollHeight - scrollTop - clientHeight;
     // Off the bottom only by scrolling up: new text and late sizes move the bottom away by themselves.
-    if (scrollHeight - scrollTop - clientHeight < NEAR) this.stuck = true;
+    if (below < NEAR && !this.hasLater) this.stuck = true;
     else if (scrollTop < this.top && scrollHeight >= this.height) this.stuck = false;
     this.top = scrollTop;
     this.height = scrollHeight;
     this.jump.hidden = this.stuck;
-    if (scrollTop < 200 && !this.earlier.hidden) this.actions.earlier();
+    if (scrollTop < SOON && !this.earlier.hidden) this.actions.earlier();
+    else if (below < SOON && this.hasLater) this.actions.later();
   }
 
   toBottom() {
@@ -43,57 +52,88 @@ export class Log {
     this.scroller.scrollTop = 1e9; // more than there is: reading scrollHeight would cost a layout
   }
 
-  /** Shows exactly these messages; what is there already stays in place. */
-  show(messages, hasEarlier) {
-    const keep = new Set(messages.map((message) => message.id));
-    for (const [id, turn] of this.turns) {
-      if (!keep.has(id)) {
-        turn.element.remove();
-        this.turns.delete(id);
-      }
+  /**
+   * Shows a page of messages and what follows it. Where the page begins with a message that is here, those before it
+   * stay: they are its ancestors. What is there already stays in place, and what one reads does not move.
+   */
+  show({ messages, has_earlier, has_later = false }) {
+    const first = messages[0]?.id;
+    const ids = [...this.turns.keys()];
+    const kept = this.turns.has(first) ? ids.slice(0, ids.indexOf(first)) : [];
+    if (!kept.length) this.earlier.hidden = !has_earlier;
+    this.settle(() => {
+      messages.forEach((message) => this.place(message));
+      this.arrange([...kept, ...messages.map((message) => message.id)]);
+    });
+    this.setLater(has_later);
+  }
+
+  prepend({ messages, has_earlier }) {
+    const here = [...this.turns.keys()];
+    this.earlier.hidden = !has_earlier;
+    this.settle(() => {
+      messages.forEach((message) => this.place(message));
+      this.arrange([...new Set([...messages.map((message) => message.id), ...here])]);
+    });
+  }
+
+  append({ messages, has_later }) {
+    const here = [...this.turns.keys()];
+    messages.forEach((message) => this.place(message));
+    this.arrange([...new Set([...here, ...messages.map((message) => message.id)])]);
+    this.setLater(has_later);
+  }
+
+  setLater(hasLater) {
+    this.hasLater = hasLater;
+    this.later.hidden = !hasLater;
+    if (hasLater) this.stuck = false;
+    this.jump.hidden = this.stuck;
+  }
+
+  /** Makes a change while the first turn in sight stays where it is. */
+  settle(change) {
+    const { top } = this.scroller.getBoundingClientRect();
+    const anchor = this.stuck ? null : [...this.turns.values()].find(({ element }) => element.getBoundingClientRect().bottom > top);
+    const before = anchor?.element.getBoundingClientRect().top;
+    change();
+    if (!anchor?.element.isConnected) return;
+    const moved = anchor.element.getBoundingClientRect().top - before;
+    if (moved) this.scroller.scrollTop += moved;
+  }
+
+  /** Exactly these turns in this order, moving none that stands right: one that moves would lose focus and selection. */
+  arrange(ids) {
+    const turns = new Map(ids.map((id) => [id, this.turns.get(id)]));
+    for (const [id, turn] of this.turns) if (!turns.has(id)) turn.element.remove();
+    let next = this.column.firstElementChild;
+    for (const { element } of turns.values()) {
+      if (next === this.leftOut.element) next = next.nextElementSibling;
+      if (next === element) next = next.nextElementSibling;
+      else this.column.insertBefore(element, next);
     }
-    messages.forEach((message) => this.put(message));
-    this.column.append(...messages.map((message) => this.turns.get(message.id).element));
-    this.turns = new Map(messages.map((message) => [message.id, this.turns.get(message.id)]));
-    this.earlier.hidden = !hasEarlier;
+    this.turns = turns;
     this.changed();
   }
 
-  prepend(messages, hasEarlier) {
-    const height = this.scroller.scrollHeight;
-    const old = this.turns;
-    this.turns = new Map();
-    messages.forEach((message) => this.put(message));
-    this.column.prepend(...[...this.turns.values()].map((turn) => turn.element));
-    old.forEach((turn, id) => this.turns.set(id, turn));
-    this.earlier.hidden = !hasEarlier;
-    this.changed();
-    this.scroller.scrollTop += this.scroller.scrollHeight - height;
+  /** Makes or updates a message's turn, which is not in its place yet. */
+  place(message) {
+    const known = this.turns.get(message.id);
+    if (known) known.update(message);
+    else this.turns.set(message.id, message.role === "user" ? new Question(message, this.actions) : new Reply(message, this.actions));
   }
 
   /** Adds a message at the end, or updates it. */
   put(message) {
-    const known = this.turns.get(message.id);
-    if (known) {
-      known.update(message);
-    } else {
-      const turn = message.role === "user" ? new Question(message) : new Reply(message, this.actions);
-      this.turns.set(message.id, turn);
-      this.column.append(turn.element);
-    }
-    this.changed();
+    this.place(message);
+    this.arrange([...this.turns.keys()]);
   }
 
-  /** Takes away everything after a message: another reply to it begins. */
-  cutAfter(id) {
-    let found = false;
-    for (const [key, turn] of this.turns) {
-      if (found) {
-        turn.element.remove();
-        this.turns.delete(key);
-      }
-      found ||= key === id;
-    }
+  /** Takes away a message and everything after it, or with `keep` only what is after: another version begins. */
+  cut(id, { keep = false } = {}) {
+    const ids = [...this.turns.keys()];
+    const from = ids.indexOf(id);
+    if (from >= 0) this.arrange(ids.slice(0, from + (keep ? 1 : 0)));
   }
 
   get(id) {
@@ -104,23 +144,61 @@ export class Log {
     return [...this.turns.values()].at(-1);
   }
 
-  first() {
+  get firstId() {
     return this.turns.keys().next().value;
   }
 
-  clear() {
-    this.show([], false);
+  /** The id of the first turn in sight. */
+  get inSight() {
+    const { top } = this.scroller.getBoundingClientRect();
+    return [...this.turns.values()].find(({ element }) => element.getBoundingClientRect().bottom > top)?.message.id;
   }
 
-  /** Notices about what was left out, and which reply is the last. */
+  clear() {
+    this.show({ messages: [], has_earlier: false });
+  }
+
+  /** Goes to a message and marks it for a moment; who reads by ear goes on from there. */
+  mark(id) {
+    const turn = this.turns.get(id);
+    if (!turn) return;
+    this.stuck = false;
+    turn.element.classList.remove("f-marked");
+    const go = () => turn.element.scrollIntoView({ block: turn.element.offsetHeight > this.scroller.clientHeight * 0.8 ? "start" : "center" });
+    go();
+    // What comes into sight takes its real size only then, so the place is looked for once more.
+    requestAnimationFrame(() => requestAnimationFrame(() => {
+      go();
+      turn.element.classList.add("f-marked");
+      turn.element.focus({ preventScroll: true });
+      this.scrolled();
+    }));
+    turn.element.onanimationend = (event) => event.target === turn.element && turn.element.classList.remove("f-marked");
+  }
+
+  /** Which turn is the last, and what the model no longer sees. */
   changed() {
     this.empty.hidden = this.turns.size > 0;
-    for (const turn of this.turns.values()) {
-      turn.element.classList.remove("f-last");
-      const { parent_id, role, left_out } = turn.message;
-      if (role === "assistant") this.turns.get(parent_id)?.leftOut?.(left_out);
-    }
-    this.last?.element.classList.add("f-last");
+    const turns = [...this.turns.values()];
+    this.column.querySelector(".f-last")?.classList.remove("f-last");
+    turns.at(-1)?.element.classList.add("f-last");
+    const { start, above, between } = this.window();
+    this.leftOut.place(above, this.turns.get(start)?.element);
+    turns.forEach((turn) => turn.setUnsent?.(between.includes(turn)));
+  }
+
+  /**
+   * What the newest reply's model saw: where it began, how many messages above were left out, and those in between.
+   * `start` is null where it began with the first message.
+   */
+  window() {
+    const turns = [...this.turns.values()];
+    const newest = turns.findLastIndex(({ message }) => message.role === "assistant" && (message.left_out > 0 || message.text));
+    const { left_out = 0, start_id = null } = turns[newest]?.message ?? {};
+    const from = start_id ? turns.findIndex(({ message }) => message.id === start_id) : 0;
+    if (!left_out || this.hasLater || from < 0) return { start: start_id, above: 0, between: [], count: left_out };
+    const between = unsent(turns.slice(from, newest));
+    return { start: start_id, above: start_id ? left_out - between.length : 0, between, count: left_out };
   }
 }
 

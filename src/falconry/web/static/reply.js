@@ -1,53 +1,46 @@
-// The turns of a conversation as elements: what a person said, and replies in all their states.
+// A reply as an element, in all its states: waiting, thinking, streaming, complete, stopped, interrupted or failed.
 import { Blocks } from "./blocks.js";
-import { button, copy, el, language, t } from "./dom.js";
+import { button, copy, el, t } from "./dom.js";
 import { showPrompt } from "./gauge.js";
+import { Rating } from "./rating.js";
+import { Versions } from "./versions.js";
+import { time } from "./when.js";
 
-const when = (iso) => new Date(iso).toLocaleString(language === "zh" ? "zh-CN" : "en");
-
-/** What a person said: plain text, exactly as it was written. */
-export class Question {
-  constructor(message) {
-    this.message = message;
-    this.notice = el("p", { className: "f-left-out", hidden: true });
-    this.element = el(
-      "article", { className: "f-turn f-question", dataset: { id: message.id }, aria: { label: t("you") } },
-      this.notice,
-      el("div", { className: "f-bubble", title: when(message.created_at) }, message.text),
-    );
-  }
-
-  leftOut(count) {
-    this.notice.hidden = !count;
-    this.notice.textContent = count ? t("left_out", { count }) : "";
-  }
-
-  update(message) {
-    this.message = message;
-  }
-}
-
-/** A reply: waiting, streaming, complete, stopped, interrupted or failed. */
 export class Reply {
   constructor(message, actions) {
     this.actions = actions;
+    this.name = el("span");
+    this.persona = el("p", { className: "f-persona", hidden: true }, this.name);
     this.thinking = new Blocks("f-thinking-text");
     this.text = new Blocks("f-text");
     this.summary = el("summary");
     this.details = el("details", { className: "f-thinking", hidden: true }, this.summary, this.thinking.element);
     this.dots = el("div", { className: "f-dots", role: "img", aria: { label: t("waiting") } }, el("i"), el("i"), el("i"));
     this.ending = el("div", { className: "f-ending", hidden: true });
-    this.copying = button(t("copy"), "copy", () => copy(this.message.text, this.copying));
-    this.again = button(t("regenerate"), "again", () => actions.regenerate(this.message.id));
-    this.resume = button(t("continue"), "resume", () => actions.resume(this.message.id), { label: true });
-    this.seen = button(t("what_the_model_saw"), "eye", () => showPrompt(this.message.id));
-    this.facts = el("span", { className: "f-facts f-muted" });
-    this.foot = el("footer", { className: "f-actions" }, this.resume, this.copying, this.again, this.seen, this.facts);
+    this.foot = this.makeFoot(message);
     this.element = el(
-      "article", { className: "f-turn f-reply", dataset: { id: message.id }, aria: { label: t("assistant") } },
-      this.details, this.text.element, this.dots, this.ending, this.foot,
+      "article", { className: "f-turn f-reply", dataset: { id: message.id }, tabIndex: -1, aria: { label: t("assistant") } },
+      el("h2", { className: "f-hidden" }, t("assistant")), this.persona, this.details, this.text.element, this.dots, this.ending, this.foot,
     );
     this.update(message);
+  }
+
+  makeFoot(message) {
+    const { actions } = this;
+    const id = () => this.message.id;
+    this.resume = button(t("continue"), "resume", () => actions.resume(id()), { label: true, className: "f-resume" });
+    this.versions = new Versions((other, from) => actions.showVersion(other, from, id()));
+    this.copying = button(t("copy"), "copy", () => copy(this.message.text, this.copying));
+    this.again = button(t("regenerate"), "again", () => actions.regenerate(id()));
+    this.rating = new Rating((rating, correction) => actions.rate(id(), rating, correction), () => this.message.text);
+    this.seen = button(t("what_the_model_saw"), "eye", () => showPrompt(id()));
+    this.deleting = button(t("delete_branch"), "trash", () => actions.remove(id()));
+    this.facts = el("span");
+    return el(
+      "footer", { className: "f-actions" },
+      this.resume, this.versions.element, this.copying, this.again, this.rating.element, this.seen, this.deleting,
+      el("span", { className: "f-about f-muted" }, this.facts, time(message.created_at)),
+    );
   }
 
   /** Shows the message as it is stored. */
@@ -56,6 +49,11 @@ export class Reply {
     this.message = message;
     this.text.set(0, message.html);
     this.thinking.set(0, message.thinking_html);
+    this.versions.update(message);
+    this.rating.update(message);
+    this.persona.hidden = !message.persona;
+    this.name.textContent = message.persona ?? "";
+    this.key = "";
     this.show();
   }
 
@@ -70,8 +68,9 @@ export class Reply {
   patch(news) {
     if (news.text) this.text.patch(news.text);
     if (news.thinking) this.thinking.patch(news.thinking);
-    if (news.left_out !== undefined) this.message.left_out = news.left_out;
-    if (news.thinking_seconds !== undefined) this.message.thinking_seconds = news.thinking_seconds;
+    for (const name of ["left_out", "start_id", "thinking_seconds"]) {
+      if (news[name] !== undefined) this.message[name] = news[name];
+    }
     this.show();
   }
 
@@ -80,7 +79,7 @@ export class Reply {
     const running = status === "running";
     const hasText = this.text.html.length > 0 || Boolean(this.text.tail);
     const hasThinking = this.thinking.html.length > 0 || Boolean(this.thinking.tail);
-    const key = [status, finish_reason, hasText, hasThinking, thinking_seconds, this.message.tokens].join();
+    const key = [status, finish_reason, hasText, hasThinking, thinking_seconds].join();
     if (key === this.key) return; // nearly every patch brings only text
     this.key = key;
     this.element.dataset.status = status;
@@ -94,12 +93,17 @@ export class Reply {
     }
     this.showEnding(status, finish_reason, hasText);
     this.foot.hidden = running;
-    this.copying.hidden = !hasText;
+    for (const each of [this.copying, this.rating.element]) each.hidden = !hasText;
     this.resume.hidden = !(["interrupted", "stopped"].includes(status) || finish_reason === "length") || !hasText;
-    const { model, tokens, tokens_per_second, created_at } = this.message;
-    const parts = [model, tokens && t("tokens", { count: tokens }), tokens_per_second && t("speed", { rate: tokens_per_second })];
-    this.facts.textContent = parts.filter(Boolean).join(" · ");
-    this.facts.title = when(created_at);
+    this.showFacts();
+  }
+
+  /** Model, tokens and speed; their last one stands before the time. */
+  showFacts() {
+    const { model, tokens, tokens_per_second } = this.message;
+    const rate = tokens_per_second >= 100 ? Math.round(tokens_per_second).toLocaleString() : tokens_per_second;
+    const parts = [model, tokens && t("tokens", { count: tokens.toLocaleString() }), rate && t("speed", { rate })];
+    this.facts.replaceChildren(...parts.filter(Boolean).flatMap((part) => [el("bdi", {}, part), " · "]));
   }
 
   showEnding(status, finish_reason, hasText) {
@@ -111,7 +115,7 @@ export class Reply {
       complete: finish_reason === "length" ? t("ended_length") : hasText ? "" : t("ended_empty"),
     }[status];
     this.ending.hidden = !text;
-    this.ending.replaceChildren(text ?? "");
+    this.ending.replaceChildren(el("span", { dir: "auto" }, text ?? ""));
     this.ending.setAttribute("role", status === "failed" ? "alert" : "note");
     if (error_code === "context_length_exceeded") {
       this.ending.append(button(t("put_back"), null, () => this.actions.putBack(this.message.parent_id), { label: true, className: "f-solid" }));

@@ -1,0 +1,59 @@
+// What a person said, as an element: the text as it was written, its files, its versions, and editing it in its place.
+import { attached } from "./attached.js";
+import { button, copy, el, t } from "./dom.js";
+import { editBox } from "./edit_box.js";
+import { Versions } from "./versions.js";
+import { exact, time } from "./when.js";
+
+export class Question {
+  constructor(message, actions) {
+    this.actions = actions;
+    this.files = el("div");
+    this.bubble = el("div", { className: "f-bubble", dir: "auto" });
+    this.note = el("p", { className: "f-unsent f-muted", hidden: true }, t("unsent"));
+    this.versions = new Versions((id, from) => actions.showVersion(id, from, this.message.id));
+    this.copying = button(t("copy"), "copy", () => copy(this.message.text, this.copying));
+    this.editing = button(t("edit"), "edit", () => this.edit());
+    this.deleting = button(t("delete_branch"), "trash", () => actions.remove(this.message.id));
+    const when = el("span", { className: "f-about f-muted" }, time(message.created_at));
+    this.foot = el("footer", { className: "f-actions" }, when, this.copying, this.editing, this.deleting, this.versions.element);
+    this.element = el(
+      "article", { className: "f-turn f-question", dataset: { id: message.id }, tabIndex: -1, aria: { label: t("you") } },
+      el("h2", { className: "f-hidden" }, t("you")), this.files, this.bubble, this.note, this.foot,
+    );
+    this.bubble.title = exact(message.created_at);
+    this.update(message);
+  }
+
+  update(message) {
+    this.message = message;
+    if (this.bubble.textContent !== message.text) this.bubble.textContent = message.text;
+    this.bubble.hidden = Boolean(this.box) || !message.text;
+    const files = message.attachments ?? [];
+    const key = files.map(({ id }) => id).join();
+    if (key !== this.filesKey) this.files.replaceChildren(...(files.length ? [attached(files)] : []));
+    this.filesKey = key;
+    this.versions.update(message);
+  }
+
+  /** Whether later turns go without it: it got no answer. */
+  setUnsent(unsent) {
+    this.note.hidden = !unsent;
+  }
+
+  edit() {
+    if (this.box) return this.box.querySelector("textarea").focus();
+    const close = () => {
+      this.box?.remove();
+      this.box = null;
+      this.bubble.hidden = !this.message.text;
+      this.foot.hidden = false;
+      this.editing.focus();
+    };
+    this.box = editBox({ id: this.message.id, text: this.message.text, send: (text) => this.actions.edit(this.message.id, text), close });
+    this.bubble.hidden = true;
+    this.foot.hidden = true;
+    this.actions.hold();
+    return this.bubble.after(this.box);
+  }
+}
