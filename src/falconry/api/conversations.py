@@ -140,7 +140,16 @@ def conversations_router(services: Services) -> APIRouter:
     @user("conversations")
     async def context(asker: Asker, conversation_id: Id, body: ContextQuestion) -> Json:
         """How many tokens the next turn would send with this draft, of how many, and what would be left out."""
-        use = await mine(asker).context(
+        return await use(asker, conversation_id, body)
+
+    @router.post("/context")
+    @user("conversations")
+    async def first_context(asker: Asker, body: ContextQuestion) -> Json:
+        """The same of the first turn of a conversation that is not there yet."""
+        return await use(asker, None, body)
+
+    async def use(asker: Person, conversation_id: str | None, body: ContextQuestion) -> Json:
+        found = await mine(asker).context(
             conversation_id,
             draft=body.draft,
             model=body.model,
@@ -148,7 +157,7 @@ def conversations_router(services: Services) -> APIRouter:
             system=body.system,
             attachments=body.attachments,
         )
-        return {**asdict(use), "exact": use.error == 0.0}
+        return {**asdict(found), "exact": found.error == 0.0}
 
     return router
 

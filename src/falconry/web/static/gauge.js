@@ -7,7 +7,7 @@ import * as models from "./models.js";
 let shown;
 let timer;
 let asked = 0;
-let where = () => ({}); // chat.js: { id, draft, running, last }
+let where = () => ({}); // chat.js: { id, draft, attachments, running, last }
 
 export function connect(situation) {
   where = situation;
@@ -20,12 +20,15 @@ export function measure(delay = 400) {
 }
 
 async function ask() {
-  const { id, draft, running } = where();
+  const { id, draft, attachments, running } = where();
   const mine = ++asked;
-  if (!id) return show(null);
-  if (running) return;
+  // To count is to load the model: for a conversation that has not begun only what may be too long is worth it.
+  if (!id && !attachments?.length) return show(null);
+  if (running) return undefined;
   try {
-    const use = await post(`/api/conversations/${id}/context`, { ...options.request(), draft: draft.slice(0, 1_000_000) });
+    const files = (attachments ?? []).map((file) => file.id);
+    const path = id ? `/api/conversations/${id}/context` : "/api/context";
+    const use = await post(path, { ...options.request(), draft: draft.slice(0, 1_000_000), attachments: files });
     if (mine === asked) show(use);
   } catch (error) {
     if (mine !== asked) return;
