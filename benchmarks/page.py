@@ -13,7 +13,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,29 +51,38 @@ async def falconry(browser: Browser, folder: Path, rounds: int, streams: int) ->
         times = [await seconds_to_open(browser, server, ids[1000]) for _ in range(rounds + 1)]
         url = f"{server.url}/?c={ids[1000]}"
         loads = [await seconds_to_load(browser, url, ".f-turn") for _ in range(rounds)]
+        told("opened", times, loads)
         smooth = [await watch(browser, server, "1000@200", ids[100]) for _ in range(rounds)]
+        told("smooth", smooth)
         costs: dict[int, list[float]] = {2: [], 1000: []}
         for _ in range(rounds):
             for size, seen in costs.items():
                 fresh = await fill(folder, size) if size == 2 else ids[size]  # asking makes it longer
                 seen.append((await watch(browser, server, "750@50", fresh)).cpu)
+        told("cost", costs)
         cpu = {size: median(seen) for size, seen in costs.items()}
         return Figures(
             worst(smooth), (times[0], median(times[1:])), median(loads), cpu, await many(server, "750@50", streams)
         )
 
 
-async def chat_interface(browser: Browser, rounds: int, streams: int) -> Figures:
+async def chat_interface(browser: Browser, streams: int) -> Figures:
     watched: dict[int, Watched] = {}
     for size, run in ((2, "750@50"), (100, "1000@200"), (1000, "750@50")):
         with served("gradio", size) as server:
             if size == 1000:
-                loads = [await seconds_to_load(browser, server.url, "[data-testid=bot]") for _ in range(rounds)]
+                load = await seconds_to_load(browser, server.url, "[data-testid=bot]")
             watched[size] = await watch(browser, server, run)
+            told(f"gr.ChatInterface, {size} messages", watched[size])
     with served("gradio", 0) as server:
         at_once = await many(server, "750@50", streams)
     cpu = {size: watched[size].cpu for size in (2, 1000)}
-    return Figures(watched[100], None, median(loads), cpu, at_once)
+    return Figures(watched[100], None, load, cpu, at_once)
+
+
+def told(what: str, *figures: object) -> None:
+    """Say how it goes: all of it takes some minutes."""
+    print(what, *figures, file=sys.stderr, flush=True)
 
 
 def worst(seen: list[Watched]) -> Watched:
@@ -109,33 +120,33 @@ def rows(streams: int) -> list[Row]:
 
 
 class Others:
-    """What else runs on this machine meanwhile: what is not ours, nor a child of ours."""
+    """What else this machine does meanwhile: all that is neither ours nor a child's of ours."""
 
     def __init__(self) -> None:
-        self._begun = psutil.cpu_times()
-        self._seen = self._look()
+        self._begun = self._times()
+        self._names = self._by_name()
 
-    def _look(self) -> dict[tuple[int, str], float]:
+    def _times(self) -> tuple[float, float]:
+        """CPU seconds of others, and all that there were for everybody, idle ones included."""
+        all_cores, ours = psutil.cpu_times(), os.times()
+        idle = all_cores.idle + getattr(all_cores, "iowait", 0.0)
+        own = ours.user + ours.system + ours.children_user + ours.children_system
+        return sum(all_cores) - idle - own, sum(all_cores)
+
+    def _by_name(self) -> Counter[str]:
         ours = {os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))}
-        found = {}
+        found: Counter[str] = Counter()
         for process in psutil.process_iter(["pid", "name", "cpu_times"]):
             if process.pid not in ours and (times := process.info["cpu_times"]):
-                found[process.pid, process.info["name"]] = times.user + times.system
+                found[process.info["name"]] += times.user + times.system
         return found
 
     def told(self) -> str:
-        now = psutil.cpu_times()
-        seconds = (sum(now) - sum(self._begun)) / (os.cpu_count() or 1)
-        used = {key: total - self._seen.get(key, 0.0) for key, total in self._look().items()}
-        names: dict[str, float] = {}
-        for (_, name), share in used.items():
-            names[name] = names.get(name, 0.0) + share / seconds
-        top = [f"{name} {share:.2f}" for name, share in sorted(names.items(), key=by_share)[:3] if share > 0.02]
-        return f"other processes took {sum(names.values()):.2f} cores ({', '.join(top) or 'none more than 0.02'})"
-
-
-def by_share(item: tuple[str, float]) -> float:
-    return -item[1]
+        """To be asked when our own children have ended."""
+        (before, since), (others, now) = self._begun, self._times()
+        cores = os.cpu_count() or 1
+        most = [name for name, _ in (self._by_name() - self._names).most_common(3)]
+        return f"others took {(others - before) / (now - since) * cores:.2f} of them ({', '.join(most)})"
 
 
 async def measure(options: argparse.Namespace) -> list[tuple[str, Figures]]:
@@ -144,7 +155,7 @@ async def measure(options: argparse.Namespace) -> list[tuple[str, Figures]]:
         with tempfile.TemporaryDirectory() as folder:
             found = [("Falconry", await falconry(browser, Path(folder), options.rounds, options.streams))]
         if options.gradio:
-            found.append((f"gr.ChatInterface {gradio.__version__}", await chat_interface(browser, 3, options.streams)))
+            found.append((f"gr.ChatInterface {gradio.__version__}", await chat_interface(browser, options.streams)))
         await browser.close()
     return found
 

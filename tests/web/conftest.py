@@ -157,6 +157,9 @@ async def open_page(site: Site, browser: Browser, context: BrowserContext) -> As
         if path.startswith(("/account", "/admin")):
             await page.locator(".f-sheet h1").wait_for()
             return page
+        if path.startswith("/compare"):
+            await page.locator("#compare .f-scroller").wait_for()
+            return page
         if path.startswith("/complete"):
             await page.locator("#completion-output pre").wait_for()
         else:

@@ -1,7 +1,7 @@
 // The completion: exactly the text that came, blanks and line ends included.
 import { button, copy, el, t } from "./dom.js";
 
-const text = el("pre", { className: "f-completion", tabIndex: 0 });
+const text = el("pre", { className: "f-completion", role: "group", tabIndex: 0 });
 const facts = el("span", { className: "f-muted" });
 
 export const clear = () => { text.textContent = ""; facts.textContent = ""; };
