@@ -386,3 +386,15 @@ async def test_a_reply_that_nobody_watches_ends_after_its_time(open_chat: OpenCh
             "message": "Nobody watched this reply for a long time, so it ended.",
             "details": {},
         }
+
+
+async def test_thinking_in_the_text_is_kept_apart_and_not_sent_again(open_chat: OpenChat) -> None:
+    steps: list[Delta | Exception] = [Delta("<thi"), Delta("nk>\nhm"), Delta("\n</think>\n\nAns"), Delta("wer"), END]
+    engine = Scripted(steps, [Delta("more"), END])
+    async with open_chat(engine) as chat:
+        conversation_id, reply_id = await ask(chat)
+        reply = await ended(chat, await chat.message(reply_id))
+        assert (reply.content, reply.thinking) == ("Answer", "\nhm\n")
+        _, second = await chat.ask(conversation_id, "and?", parent_id=reply.id)
+        await ended(chat, second)
+        assert "hm" not in str(engine.prompts[-1])

@@ -20,6 +20,7 @@ from time import monotonic
 from falconry.chat.context_window import Fitted, Prompter, Prompters, fit
 from falconry.chat.prompt_format import PLAIN_STOP
 from falconry.chat.replies import Replies, Reply
+from falconry.chat.think_tags import ThinkTags
 from falconry.engines.base import Engine
 from falconry.engines.pool import EnginePool
 from falconry.errors import (
@@ -171,19 +172,27 @@ class Turn:
         if prompter.plain:
             params = replace(params, stop=(*params.stop, *PLAIN_STOP))
         add = _joiner(self._text)
+        tags = ThinkTags(begun=bool(self._text))
         work = self._pool.generate(
             self._request.model, prompter.prompt(fitted.messages), params, owner=self._request.owner
         )
-        async with aclosing(work) as deltas:
-            async for delta in deltas:
-                self._text += add(delta.text)
-                self._thinking += delta.thinking
-                self._usage = delta.usage or self._usage
-                self._finish_reason = delta.finish_reason or self._finish_reason
-                if monotonic() - self._flushed >= FLUSH_SECONDS:
-                    await self._flush()
-                else:
-                    self._dirty.set()
+        try:
+            async with aclosing(work) as deltas:
+                async for delta in deltas:
+                    text, thinking = tags.feed(delta)
+                    self._text += add(text)
+                    self._thinking += thinking
+                    self._usage = delta.usage or self._usage
+                    self._finish_reason = delta.finish_reason or self._finish_reason
+                    if monotonic() - self._flushed >= FLUSH_SECONDS:
+                        await self._flush()
+                    else:
+                        self._dirty.set()
+        finally:
+            text, thinking = tags.flush()
+            self._text += add(text)
+            self._thinking += thinking
+        self._text, self._thinking = tags.whole(self._text, self._thinking)
 
     # -- storing and showing
 
