@@ -22,6 +22,10 @@ from tests.gate.people import Somebody, two_people
 BODIES: Mapping[str, Mapping[str, object]] = {
     "/api/conversations/{conversation_id}/replies": {"content": "hello"},
     "/api/conversations/{conversation_id}/context": {"draft": "hello"},
+    "/api/conversations/{conversation_id}": {"title": "Bob's now"},
+    "/api/conversations/{conversation_id}/head": {"message_id": "0" * 32, "head_id": None},
+    "/api/folders/{folder_id}": {"name": "Bob's now"},
+    "/api/messages/{message_id}/rating": {"rating": 1},
     "/api/comparisons/{comparison_id}/turns": {"content": "hello", "turn": 0},
     "/api/comparisons/{comparison_id}/votes": {"turn": 0, "best": [0]},
     "/api/comparisons/{comparison_id}/retry": {"place": 0},
@@ -72,6 +76,7 @@ async def house(server: LiveServer) -> AsyncGenerator[House, None]:
             "conversation_id": conversation.id,
             "reply_id": reply.id,
             "message_id": reply.id,
+            "folder_id": (await chat.create_folder("Ada's secret")).id,
             "key_id": key.stored.id,
             "persona_id": persona.id,
             "prompt_id": prompt.id,
