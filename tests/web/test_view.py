@@ -74,6 +74,14 @@ async def _events(response: httpx.Response) -> AsyncIterator[Event]:
             yield name, json.loads(line.removeprefix("data: "))
 
 
+async def _until(events: AsyncIterator[Event], last: str) -> AsyncIterator[Event]:
+    """Events up to the first one of a name."""
+    async for name, data in events:
+        yield name, data
+        if name == last:
+            return
+
+
 class Reader:
     """What a page knows of a reply: blocks, and text appended behind them."""
 
@@ -127,6 +135,53 @@ async def test_earlier_messages_come_in_pages(view: View) -> None:
     assert not before["has_earlier"]
 
 
+async def test_a_message_shows_its_versions_files_and_numbers(view: View) -> None:
+    file = await view.chat._store.attachments.add("notes.txt", "text/plain", 13, "Falcons dive.")
+    conversation = await view.chat.create_conversation()
+    question, first = await view.chat.ask(
+        conversation.id, "What?", parent_id=None, model="acme/article-7B", attachments=[file.id], persona="Tutor"
+    )
+    await view.ended(first)
+    second = await view.ended(await view.chat.regenerate(first.id, model="acme/article-7B"))
+    await view.chat.rate(second.id, -1, "Falcons dive.")
+    await view.chat.change_conversation(conversation.id, title="Birds", pinned=True)
+    shown = await view.show(conversation.id)
+    asked, answer = shown["messages"]
+    assert asked["attachments"] == [
+        {"id": file.id, "name": "notes.txt", "media_type": "text/plain", "size": 13, "characters": 13}
+    ]
+    assert (asked["versions"], answer["versions"]) == ([question.id], [first.id, second.id])
+    assert (answer["rating"], answer["correction"], answer["persona"]) == (-1, "Falcons dive.", None)
+    assert (answer["start_id"], answer["seconds"] > 0) == (None, True)
+    assert (shown["title"], shown["titled_by"], shown["pinned"], shown["folder_id"]) == ("Birds", "person", True, None)
+    head = await view.chat.show_branch(conversation.id, first.id, head_id=second.id)
+    again = await view.show(conversation.id)
+    assert (again["head_id"], again["messages"][1]["id"], again["messages"][1]["persona"]) == (head, first.id, "Tutor")
+
+
+async def test_where_the_prompt_began_is_shown(view: View) -> None:
+    reply = await view.ended(await view.ask("tiny", "word " * 60))
+    for _ in range(3):
+        reply = await view.ended(await view.ask("tiny", "word " * 60, reply.conversation_id))
+    messages = (await view.show(reply.conversation_id))["messages"]
+    assert messages[-1]["start_id"] == messages[messages[-1]["left_out"]]["id"]
+
+
+async def test_messages_around_a_hit_and_after_it(view: View) -> None:
+    reply = await view.ended(await view.ask("acme/article-7B", "0"))
+    for number in range(1, 6):
+        reply = await view.ended(await view.ask("acme/article-7B", str(number), reply.conversation_id))
+    whole = [m["id"] for m in (await view.show(reply.conversation_id))["messages"]]
+    around = await view.show(reply.conversation_id, around=whole[6], limit=4)
+    assert [m["id"] for m in around["messages"]] == whole[4:8]
+    assert (around["has_earlier"], around["has_later"], around["on_show"]) == (True, True, True)
+    after = await view.show(reply.conversation_id, after=whole[7], limit=60)
+    assert [m["id"] for m in after["messages"]] == whole[8:]
+    assert (after["has_later"], (await view.show(reply.conversation_id))["has_later"]) == (False, False)
+    unknown = {"around": "0" * 32}
+    assert (await view.client.get(f"/view/conversations/{reply.conversation_id}", params=unknown)).status_code == 404
+
+
 async def test_unknown_conversation_is_an_error_in_the_asked_language(view: View) -> None:
     response = await view.client.get("/view/conversations/none?lang=zh")
     assert response.status_code == 404
@@ -134,10 +189,11 @@ async def test_unknown_conversation_is_an_error_in_the_asked_language(view: View
     assert (await view.client.get("/view/conversations/none/events")).status_code == 404
 
 
-@pytest.mark.parametrize("before", ["\0", "x", "0" * 33, ""])
-async def test_only_an_id_can_be_asked_before(view: View, before: str) -> None:
+@pytest.mark.parametrize("side", ["before", "after", "around"])
+@pytest.mark.parametrize("place", ["\0", "x", "0" * 33, ""])
+async def test_only_an_id_can_be_asked_before(view: View, side: str, place: str) -> None:
     conversation = await view.chat.create_conversation()
-    answer = await view.client.get(f"/view/conversations/{conversation.id}", params={"before": before})
+    answer = await view.client.get(f"/view/conversations/{conversation.id}", params={side: place})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_field")
 
 
@@ -241,6 +297,43 @@ async def test_other_tabs_hear_of_new_messages(view: View) -> None:
             if name == "changed" and data["head_id"] == reply.id and data["running"] is None:
                 break
     assert "changed" in seen
+
+
+async def test_the_end_of_another_version_tells_of_all_of_them(view: View) -> None:
+    first = await view.ended(await view.ask("acme/article-7B"))
+    async with asyncio.timeout(20), view.events(first.conversation_id) as events:
+        await anext(events)
+        second = await view.chat.regenerate(first.id, model="acme/article-7B")
+        ended = [data async for _, data in _until(events, "status")][-1]
+    assert (ended["id"], ended["versions"]) == (second.id, [first.id, second.id])
+
+
+async def test_a_tab_hears_when_the_list_changes(view: View) -> None:
+    mine, other = await view.chat.create_conversation(), await view.chat.create_conversation()
+    async with asyncio.timeout(20), view.events(mine.id) as events:
+        assert (await anext(events))[0] == "state"
+        await view.chat.change_conversation(other.id, title="Owls")
+        assert await anext(events) == ("list", {})
+        await view.chat.change_conversation(mine.id, title="Falcons")
+        names = {(await anext(events))[0], (await anext(events))[0]}
+        assert names == {"changed", "list"}
+        folder = await view.chat.create_folder("Birds")
+        assert await anext(events) == ("list", {})
+        await view.chat.delete_folder(folder.id)
+        assert await anext(events) == ("list", {})
+
+
+async def test_a_page_without_a_conversation_hears_of_the_list_alone(view: View) -> None:
+    async with asyncio.timeout(20), view.client.stream("GET", "/view/events") as response:
+        assert response.headers["content-type"].startswith("text/event-stream")
+        events = _events(response)
+        assert await anext(events) == ("list", {})
+        reply = await view.ask("slow")
+        assert await anext(events) == ("list", {})
+        await view.chat.stop(reply.id)
+        assert await anext(events) == ("list", {})
+        view.services.stopping.set()
+        assert [name async for name, _ in events] == []
 
 
 async def test_deleted_conversation_ends_its_stream(view: View) -> None:
