@@ -100,6 +100,7 @@ async function show(id, { push = false, message = null } = {}) {
     log.clear();
     setTitle("");
     setRunning(null);
+    options.restore(null);
   } else {
     log.stuck = !message;
     try {
@@ -125,9 +126,9 @@ async function show(id, { push = false, message = null } = {}) {
 async function restore() {
   const newest = [...log.turns.values()].findLast(({ message }) => message.role === "assistant");
   const { id } = open;
-  if (!newest) return;
+  if (!newest) return options.restore(null);
   const reply = await get(`/api/replies/${newest.message.id}`);
-  if (open.id === id) options.restore?.(reply);
+  if (open.id === id) options.restore(reply);
 }
 
 function connection(up) {
@@ -170,7 +171,7 @@ async function handle(name, data) {
 /** The page's form of a message from the API: a reply that has just begun, or what was just said. */
 const fresh = (message) => ({ ...message, text: message.content, html: [], thinking_html: [], left_out: 0 });
 
-const send = () => ask(composer.value, composer.attachments ?? []);
+const send = () => ask(composer.value, composer.attachments);
 
 /** Sends a message, in a new conversation where none is open. What is in the box goes only when it has arrived. */
 async function ask(text, attachments) {
@@ -188,8 +189,7 @@ async function ask(text, attachments) {
       throw error;
     });
     if (open.id !== before) return;
-    composer.value = "";
-    composer.take?.();
+    composer.take();
     if (!before) await opened(id);
     asked(message, reply);
     log.toBottom();
@@ -229,11 +229,9 @@ async function stop() {
 
 /** "Clear console": box and log are empty; the old conversation stays in the sidebar. */
 async function clear() {
-  composer.value = "";
-  composer.take?.();
+  composer.take();
   await show(null, { push: open.id !== null });
-  composer.value = "";
-  composer.take?.();
+  composer.take();
 }
 
 const page = { open, log: () => log, composer: () => composer, attempt, once, view, reload, begin, asked, jumpTo, setRunning };
@@ -245,7 +243,7 @@ export async function mount(element) {
   gauge.connect(() => ({
     id: open.id,
     draft: composer.value,
-    attachments: composer.attachments ?? [],
+    attachments: composer.attachments,
     running: open.running,
     last: log.last?.message.role === "assistant" ? log.last.message.id : null,
   }));

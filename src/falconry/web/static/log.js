@@ -1,5 +1,6 @@
 // The message log: turns in order, scrolling, pages on demand in both directions, and the first screen.
-import { button, el, mark, t } from "./dom.js";
+import { button, el, t } from "./dom.js";
+import { firstScreen } from "./first_screen.js";
 import { LeftOut, unsent } from "./left_out.js";
 import { Question } from "./question.js";
 import { Reply } from "./reply.js";
@@ -200,10 +201,4 @@ export class Log {
     const between = unsent(turns.slice(from, newest));
     return { start: start_id, above: start_id ? left_out - between.length : 0, between, count: left_out };
   }
-}
-
-function firstScreen(suggest) {
-  const chips = ["suggestion_savanna", "suggestion_mathematics", "suggestion_who", "suggestion_falconry"].map((key) =>
-    el("button", { type: "button", className: "f-chip", onclick: () => suggest(t(key)) }, t(key)));
-  return el("section", { className: "f-empty" }, mark(), el("h1", {}, t("welcome")), el("p", { className: "f-muted" }, t("welcome_more")), el("div", { className: "f-chips" }, ...chips));
 }

@@ -1,15 +1,14 @@
 // The panel of options at the right: opened by a button in the top bar and by a shortcut, and what stands at its fields.
 import { send } from "./api.js";
-import { button, el, icon, present, t } from "./dom.js";
+import { button, el, present, t } from "./dom.js";
 import * as models from "./models.js";
 import * as options from "./options.js";
+import { spoken } from "./shortcuts.js";
 
 const OVER = "(max-width: 1179px)"; // narrower than this it lies over the page
 const PARAM = { json_schema: "grammar" }; // what `supports` calls a field; all others by their own names
 const root = document.documentElement;
-/** As KeyboardEvent has it, and for people. */
-const mac = navigator.platform.startsWith("Mac");
-export const shortcut = mac ? "⌃⌥O" : "Alt+O";
+const KEYS = "Alt+Shift+O"; // page_shortcuts.js
 let opener = null; // what had the focus
 
 export const isOpen = () => root.hasAttribute("data-options");
@@ -36,13 +35,6 @@ function arrange() {
   if (over) panel?.setAttribute("aria-modal", "true");
   else panel?.removeAttribute("aria-modal");
 }
-
-document.addEventListener("keydown", (event) => {
-  const wanted = event.code === "KeyO" && event.altKey && event.ctrlKey === mac && !event.metaKey && !event.shiftKey;
-  if (!wanted || document.querySelector("dialog[open]") || !document.getElementById("options")) return;
-  event.preventDefault();
-  toggle();
-});
 
 /** The head of the panel, and all that is added to Gradio's fields. */
 export async function mount(element) {
@@ -73,7 +65,8 @@ export async function mount(element) {
 async function dress([name, label]) {
   const block = await present(`#option-${name.replaceAll("_", "-")}`);
   const input = await present(`#option-${name.replaceAll("_", "-")} :is(textarea, input)`);
-  const back = button(t("back_to_default", { name: label }), "undo", () => { options.resetOne(name); input.focus(); }, { className: "f-back" });
+  const back = button(t("back_to_default"), "undo", () => { options.resetOne(name); input.focus(); }, { className: "f-back" });
+  back.setAttribute("aria-description", label);
   const note = el("p", { className: "f-field-note", id: `option-note-${name}` });
   block.append(back, note);
   const inputs = () => block.querySelectorAll("textarea, input");
@@ -115,17 +108,13 @@ function watchSchema() {
   }, 400);
 }
 
-/** The button in the top bar; it names the persona. */
+/** The button in the top bar. */
 export function mountButton(element) {
-  const name = el("span", { dir: "auto" });
-  const made = el("button", { type: "button", id: "options-button", className: "f-button", onclick: () => toggle() }, icon("sliders"), name);
+  const made = button(t("advanced_options"), "sliders", () => toggle());
+  made.id = "options-button";
   made.setAttribute("aria-controls", "options");
+  made.title = `${t("advanced_options")} (${spoken(KEYS)})`;
   const tell = () => {
-    const persona = options.current()?.name ?? "";
-    name.textContent = persona;
-    name.hidden = !persona;
-    made.title = `${t("advanced_options")} (${shortcut})`;
-    made.setAttribute("aria-label", persona ? `${t("advanced_options")}: ${persona}` : t("advanced_options"));
     made.setAttribute("aria-expanded", String(isOpen()));
     made.classList.toggle("f-changed", options.differs());
   };
