@@ -303,7 +303,7 @@ async def test_the_end_of_another_version_tells_of_all_of_them(view: View) -> No
     first = await view.ended(await view.ask("acme/article-7B"))
     async with asyncio.timeout(20), view.events(first.conversation_id) as events:
         await anext(events)
-        second = await view.chat.regenerate(first.id, model="acme/article-7B")
+        second = await view.chat.regenerate(first.id, model="breaks")
         ended = [data async for _, data in _until(events, "status")][-1]
     assert (ended["id"], ended["versions"]) == (second.id, [first.id, second.id])
 
