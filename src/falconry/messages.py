@@ -350,10 +350,11 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """One line of the model picker."""
+    """One line of the model picker. `size` is that of its file in bytes, None where nobody knows."""
 
     name: str
     title: str
     engine: str
     default: bool = False
+    size: int | None = None
     supports: frozenset[str] = field(default_factory=frozenset)

@@ -15,8 +15,8 @@ import pytest
 
 from falconry.engines.base import ALL_SAMPLING
 from falconry.engines.openai import OpenAIEngine
-from falconry.errors import ContextWindowExceeded, EngineError, FalconryError, InvalidRequest
-from falconry.messages import Delta, Message, Prompt, SamplingParams, TokenCount, Usage
+from falconry.errors import ContextWindowExceeded, EngineError, FalconryError, InvalidRequest, NotSupported
+from falconry.messages import Delta, Grammar, Message, Prompt, SamplingParams, TokenCount, Usage
 from falconry.protocols.openai_answers import usage_body, usage_chunk
 from falconry.protocols.sse import DONE, encode_json
 from falconry.settings import Endpoint
@@ -32,7 +32,7 @@ class Script:
     """A server whose /models, refusals and answer are set by the test."""
 
     def __init__(self, frames: list[bytes] | None = None, **model: Any) -> None:
-        self.models: Any = {"data": [{"id": "kestrel", **model}, {"id": "merlin"}]}
+        self.models: Any = {"data": [{"id": "kestrel"} | model, {"id": "merlin"}]}
         self.refusals: list[tuple[int, object]] = []
         self.routes: dict[str, object] = {}
         self.frames = frames or [
@@ -231,6 +231,37 @@ async def test_repetition_penalty_has_another_name_in_llama_cpp() -> None:
     (body,) = server.bodies("/v1/chat/completions")
     assert body["repeat_penalty"] == 1.1
     assert "repetition_penalty" not in body
+
+
+async def test_lm_studio_calls_the_repetition_penalty_as_llama_cpp_does() -> None:
+    async with opened(Script(owned_by="organization_owner")) as (engine, server):
+        await engine.context_length()
+        assert engine.supports == ALL_SAMPLING - {"min_p", "typical_p"}  # known before the first reply
+        await deltas_of(engine, HI, EVERYTHING)
+    (body,) = server.bodies("/v1/chat/completions")
+    assert body["repeat_penalty"] == 1.1
+
+
+async def test_ollama_is_known_whatever_its_models_are_called() -> None:
+    script = Script(id="hf.co/acme/kestrel-GGUF:Q4_K_M", owned_by="hf.co")
+    script.routes = {"/api/version": {"version": "0.14.2"}}
+    async with opened(script) as (engine, _):
+        await engine.context_length()
+        assert "min_p" not in engine.supports
+    async with opened(Script(id="ft:kestrel:acme", owned_by="acme")) as (engine, _):
+        await engine.context_length()
+        assert engine.supports == ALL_SAMPLING
+
+
+async def test_a_server_that_gives_no_shapes_is_remembered() -> None:
+    script = Script()
+    message = "response_format is not supported by this model"
+    script.refusals = [(400, {"error": {"message": message, "param": "response_format"}})]
+    async with opened(script) as (engine, _):
+        with pytest.raises(NotSupported):
+            await deltas_of(engine, HI, SamplingParams(grammar=Grammar("json_object")))
+        assert engine.supports == ALL_SAMPLING - {"grammar"}
+        assert await text_of(engine, HI) == "Lions"
 
 
 async def test_a_chat_only_server_says_so() -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from falconry.engines.base import ALL_SAMPLING
 from falconry.engines.canned import CannedEngine
 from falconry.engines.pool import EnginePool, ModelSpec, open_pool
 from falconry.errors import ModelNotFound
 from falconry.settings import Endpoint, Settings
+from tests.engines.servers import Connection, Request, serve
 
 MakeSettings = Callable[..., Settings]
 
@@ -106,6 +108,31 @@ async def test_what_the_settings_name_can_be_chosen(make_settings: MakeSettings,
     assert [m.name for m in models if m.default] == ["falcon3-7b"]
 
 
+def test_the_size_of_a_model_is_that_of_its_files(make_settings: MakeSettings, tmp_path: Path) -> None:
+    for name, size in (("whole.gguf", 30), ("split-00001-of-00002.gguf", 10), ("split-00002-of-00002.gguf", 5)):
+        (tmp_path / name).write_bytes(bytes(size))
+    files = [tmp_path / "whole.gguf", tmp_path / "split-00001-of-00002.gguf", tmp_path / "missing.gguf"]
+    endpoint = Endpoint(name="far", url="http://127.0.0.1:1/v1")
+    models = open_pool(make_settings(model=None, models=files, endpoints=[endpoint])).models()
+    assert [model.size for model in models[:4]] == [30, 15, None, None]
+
+
+async def test_what_an_endpoint_takes_is_asked_before_its_first_use(make_settings: MakeSettings) -> None:
+    async with serve(Ollama()) as server:
+        there = Endpoint(name="there", url=f"{server.url}/v1")
+        gone = Endpoint(name="gone", url="http://127.0.0.1:1/v1")
+        pool = open_pool(make_settings(model=None, endpoints=[there, gone]))
+        try:
+            assert "min_p" not in await pool.supports("there")
+            assert await pool.supports("gone") == ALL_SAMPLING  # nobody knows better
+            assert await pool.supports("eyas") == ALL_SAMPLING
+            assert "eyas" not in pool.loaded()
+        finally:
+            await pool.aclose()
+    with pytest.raises(ModelNotFound):
+        await pool.supports("nothing")
+
+
 async def test_the_lessons_endpoint_appears_by_itself(make_settings: MakeSettings) -> None:
     settings = make_settings(model=None, canned=False, hf_api_key=SecretStr("k"), hf_api_base="http://127.0.0.1:9")
     models = open_pool(settings).models()
@@ -115,3 +142,13 @@ async def test_the_lessons_endpoint_appears_by_itself(make_settings: MakeSetting
 def test_a_default_that_does_not_exist_names_those_that_do(make_settings: MakeSettings) -> None:
     with pytest.raises(ModelNotFound, match="eyas"):
         open_pool(make_settings(model="falcon-900b"))
+
+
+class Ollama:
+    """As much of it as tells what it is."""
+
+    async def __call__(self, request: Request, connection: Connection) -> None:
+        if request.path == "/v1/models":
+            await connection.json({"data": [{"id": "qwen3:8b", "owned_by": "library"}]})
+        else:
+            await connection.json({"error": "not found"}, 404)

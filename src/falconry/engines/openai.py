@@ -33,7 +33,13 @@ from falconry.protocols import openai
 from falconry.protocols.failures import refused_fields
 from falconry.settings import Endpoint
 
-_FLAVOURS: Mapping[str, Flavour] = {"llamacpp": "llama_cpp", "vllm": "vllm", "library": "ollama"}
+# By the `owned_by` of their models. Ollama has other names for models that come from elsewhere.
+_FLAVOURS: Mapping[str, Flavour] = {
+    "llamacpp": "llama_cpp",
+    "vllm": "vllm",
+    "library": "ollama",
+    "organization_owner": "lm_studio",
+}
 _EMBEDDING_TIMEOUT = 120.0
 """Seconds for what a server reads in one go, without a sign of life."""
 
@@ -63,6 +69,7 @@ class OpenAIEngine(RemoteEngine):
         self._server: _Server | None = None
         self._asking = asyncio.Lock()
         self._left_out: set[str] = set()
+        self._shapeless = False  # has refused to give a reply a shape
         self._max_tokens = "max_tokens"
         self._missing: set[str] = set()
 
@@ -204,7 +211,7 @@ class OpenAIEngine(RemoteEngine):
             body |= more.vllm_prompt(prompt)
         else:
             body["messages"] = openai.message_list(prompt)
-        if server.flavour == "llama_cpp" and "repetition_penalty" in body:
+        if server.flavour in ("llama_cpp", "lm_studio") and "repetition_penalty" in body:
             body["repeat_penalty"] = body.pop("repetition_penalty")
         return body
 
@@ -229,6 +236,8 @@ class OpenAIEngine(RemoteEngine):
             return False
         accepted = self._accepted(body)
         for name in refused_fields(refused.failure, accepted.keys() & more.NEEDED.keys()):
+            self._shapeless = self._shapeless or more.NEEDED[name] == "response_format"
+            self.supports = self._supported()
             raise NotSupported(more.NEEDED[name])
         sent = accepted.keys() & more.OPTIONAL.keys()
         names = refused_fields(refused.failure, sent)
@@ -243,6 +252,8 @@ class OpenAIEngine(RemoteEngine):
         lost = {more.OPTIONAL[name] for name in self._left_out}
         if self._server is not None:
             lost |= more.IGNORED.get(self._server.flavour, frozenset())
+        if self._shapeless:
+            lost.add("grammar")
         return ALL_SAMPLING - lost
 
     async def _about(self) -> _Server:
@@ -268,8 +279,14 @@ class OpenAIEngine(RemoteEngine):
             if slot is None:  # a server that only calls itself so
                 flavour = "other"
             length = slot if isinstance(slot, int) and slot > 0 else length
+        if flavour == "other" and ":" in str(entry.get("id")) and await self._is_ollama():
+            flavour = "ollama"
         # A server without a list has one model and takes any name.
         return _Server(flavour, wanted or str(entry.get("id", "default")), length)
+
+    async def _is_ollama(self) -> bool:
+        version = await self._get(f"{self._root}/api/version")
+        return isinstance(version, dict) and set(version) == {"version"}
 
     async def _get(self, url: str) -> object:
         """What the server tells there; None where it has no such page, or an odd one."""

@@ -16,7 +16,7 @@ from falconry.messages import Grammar, Message, Prompt, Token, TokenPrompt
 from falconry.protocols import openai
 from falconry.protocols.logprobs import to_bytes
 
-Flavour: TypeAlias = Literal["llama_cpp", "vllm", "ollama", "other"]
+Flavour: TypeAlias = Literal["llama_cpp", "vllm", "ollama", "lm_studio", "other"]
 
 # What a server may refuse, and the param of ours that is lost by that. Stop sequences are not lost: what the server
 # does not stop at, we do.
@@ -41,6 +41,7 @@ OPTIONAL: Mapping[str, str | None] = {
 IGNORED: Mapping[Flavour, frozenset[str]] = {
     "vllm": frozenset({"typical_p"}),
     "ollama": frozenset({"top_k", "min_p", "typical_p", "repetition_penalty", "logit_bias"}),
+    "lm_studio": frozenset({"min_p", "typical_p"}),
 }
 # Fields that a reply cannot do without, and what a server that refuses one does not support.
 NEEDED: Mapping[str, str] = {

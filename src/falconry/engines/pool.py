@@ -6,6 +6,8 @@ A local model that nobody uses makes room for another; the least recently used g
 from __future__ import annotations
 
 import asyncio
+import glob
+import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -26,12 +28,13 @@ PROBE_TIMEOUT = 5.0  # seconds that an endpoint may take to tell what it is
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """A model that can be chosen: how it is called, and how its engine is made."""
+    """A model that can be chosen: how it is called, how its engine is made, and how many bytes its file has."""
 
     name: str
     title: str
     kind: str
     make: Callable[[], Engine]
+    size: int | None = None
 
     @property
     def local(self) -> bool:
@@ -104,6 +107,7 @@ class EnginePool:
                 title=spec.title,
                 engine=spec.kind,
                 default=spec.name == self._default,
+                size=spec.size,
                 supports=loaded.engine.supports if (loaded := self._loaded.get(spec.name)) else ALL_SAMPLING,
             )
             for spec in self._specs.values()
@@ -248,15 +252,15 @@ def open_pool(settings: Settings) -> EnginePool:
     """The pool that the settings describe. Nothing is started or reached out for yet."""
     specs: dict[str, ModelSpec] = {}
 
-    def add(name: str, title: str, kind: str, make: Callable[[], Engine]) -> None:
+    def add(name: str, title: str, kind: str, make: Callable[[], Engine], path: Path | None = None) -> None:
         free = next(n for i in count(1) if (n := name if i == 1 else f"{name} ({i})") not in specs)
-        specs[free] = ModelSpec(free, title if free == name else free, kind, make)
+        specs[free] = ModelSpec(free, title if free == name else free, kind, make, _size(path))
 
     for path in _model_files(settings.models):
-        add(path.stem, path.stem, "llama_cpp", _llama_cpp(path, settings))
+        add(path.stem, path.stem, "llama_cpp", _llama_cpp(path, settings), path)
     for endpoint in settings.all_endpoints():
         add(endpoint.name, endpoint.name, endpoint.kind, _remote(endpoint, settings.engine_timeout))
-    add(BUILT_IN_MODEL, "Eyas", "llama_cpp", _llama_cpp(eyas.path(), settings))
+    add(BUILT_IN_MODEL, "Eyas", "llama_cpp", _llama_cpp(eyas.path(), settings), eyas.path())
     if settings.canned:
         add("canned", "Canned replies", "canned", _canned(settings))
     default = settings.model or next(iter(specs))
@@ -269,6 +273,18 @@ def open_pool(settings: Settings) -> EnginePool:
         queue=settings.queue_size,
         strict=settings.strict_models,
     )
+
+
+def _size(path: Path | None) -> int | None:
+    """Bytes of a model's file; of one that is split, of all its parts. None where there is none."""
+    if path is None:
+        return None
+    split = re.fullmatch(r"(.+)-\d{5}(-of-\d{5}\.gguf)", path.name)
+    try:
+        parts = list(path.parent.glob(f"{glob.escape(split[1])}-?????{split[2]}")) if split else [path]
+        return sum(part.stat().st_size for part in parts) or None
+    except OSError:
+        return None
 
 
 def _model_files(paths: list[Path]) -> list[Path]:
