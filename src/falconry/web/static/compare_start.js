@@ -21,6 +21,7 @@ export class Start {
   constructor(open) {
     this.open = open;
     this.known = [];
+    this.gone = new Set(); // deleted here; a list that was asked for before may still have them
     this.pickers = el("div", { className: "f-pickers" });
     this.blind = el("input", { type: "checkbox", id: "compare-blind" });
     this.blind.onchange = () => this.keep();
@@ -105,7 +106,7 @@ export class Start {
       this.more = button(t("show_more"), null, () => attempt(() => this.list(this.last)), { label: true });
       this.history.replaceChildren(this.history.firstChild, this.entries, this.more);
     }
-    this.entries.append(...comparisons.map((each) => this.entry(each)));
+    this.entries.append(...comparisons.filter(({ id }) => !this.gone.has(id)).map((each) => this.entry(each)));
     this.last = comparisons.at(-1)?.id;
     this.more.hidden = comparisons.length < PAGE;
     this.history.hidden = !this.entries.children.length;
@@ -131,6 +132,7 @@ export class Start {
     sure.onclick = () => attempt(async () => {
       sure.disabled = true;
       await remove(`/api/comparisons/${id}`);
+      this.gone.add(id);
       made.close();
       const next = item.nextElementSibling ?? item.previousElementSibling;
       item.remove();
