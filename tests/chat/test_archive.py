@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from falconry.chat.chat import Chat
@@ -172,6 +174,27 @@ async def test_a_deleted_conversation_stops_its_reply_and_can_be_had_back_from_t
         stored = await chat.message(reply.id)
         assert stored.status == "stopped"
         assert stored.content.startswith(shown)
+
+
+@pytest.mark.parametrize("milliseconds", [0, 1, 2, 4, 8])
+async def test_a_conversation_deleted_while_somebody_asks_leaves_no_reply_that_runs_for_ever(
+    open_chat: OpenChat, milliseconds: int
+) -> None:
+    async with open_chat(CannedEngine(rate=50)) as chat:
+        for _ in range(5):
+            conversation = (await chat.create_conversation()).id
+            asking = asyncio.create_task(chat.ask(conversation, "hello", parent_id=None))
+            await asyncio.sleep(milliseconds / 1000)
+            await chat.delete_conversation(conversation)
+            try:
+                _, reply = await asking
+            except (ConversationNotFound, ReplyNotFound):
+                pass
+            else:
+                if (running := chat.find(reply.id)) is not None and running.task is not None:
+                    await running.task
+            await chat.restore_conversation(conversation)
+            assert "running" not in [message.status for message in await chat.messages(conversation)]
 
 
 async def test_whoever_lists_hears_of_every_change_of_the_list(open_chat: OpenChat) -> None:

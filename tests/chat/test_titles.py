@@ -29,7 +29,6 @@ from tests.chat.test_turn import END, Scripted, Silent
         ('  "Animals of the Savanna."\n\nIt is about animals.', "Animals of the Savanna"),
         ("**Title: Falcons and owls**", "Falcons and owls"),
         ("# Falcons\nThey dive", "Falcons"),
-        ("<think>The user wants\na title</think>\n\nFast birds", "Fast birds"),
         ("C++ for beginners", "C++ for beginners"),
         ("How does 小红书 work?", "How does 小红书 work?"),
         ("", None),
@@ -153,6 +152,12 @@ async def test_a_reply_that_failed_has_nothing_to_sum_up(tmp_path: Path) -> None
     async with chat_with(tmp_path, engine) as chat:
         await settled(chat, await first_exchange(chat))
         assert len(engine.prompts) == 2
+
+
+async def test_what_the_model_thinks_first_is_no_title(tmp_path: Path) -> None:
+    thoughts = [Delta("<think>\nThe user wants"), Delta("\n\na title.\n</think>\n\n"), Delta("Fast birds"), END]
+    async with chat_with(tmp_path, Scripted([Delta("Lions."), END], [*thoughts])) as chat:
+        assert (await settled(chat, await first_exchange(chat))).title == "Fast birds"
 
 
 async def test_an_endpoint_is_not_sent_a_book_for_the_sake_of_a_title(tmp_path: Path) -> None:

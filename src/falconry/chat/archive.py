@@ -173,6 +173,10 @@ class Archive:
         """Grows with every change of the list of conversations, while this process runs."""
         return self._replies.list_version(self._owner_id)
 
+    def list_changed(self) -> None:
+        """Tell whoever watches the list that something else than this has changed it: an import, say."""
+        self._changed()
+
     def _changed(self, conversation_id: str | None = None) -> None:
         self._replies.changed(self._owner_id, conversation_id, listed=True)
 

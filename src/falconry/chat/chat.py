@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -21,7 +21,7 @@ from falconry.chat.replies import Reply
 from falconry.chat.titles import Titles
 from falconry.chat.turn import Turn, TurnRequest, previous_start
 from falconry.engines.pool import EnginePool
-from falconry.errors import EngineError, InvalidRequest
+from falconry.errors import EngineError, FalconryError, InvalidRequest
 from falconry.messages import (
     DEFAULT_SYSTEM_MESSAGE,
     Attachment,
@@ -265,9 +265,15 @@ class Chat(Archive):
     async def _start(self, answer: StoredMessage, last_id: str, system: str | None) -> None:
         """Start the job that writes a reply to the branch that ends with message `last_id`."""
         reply = Reply(answer, self._owner_id)
+        try:
+            before = await self._before(answer)
+        except FalconryError:
+            # Deleted in this very moment: without a job it must not count as running.
+            await self._store.finish_reply(replace(answer, status="interrupted"))
+            raise
         request = TurnRequest(
             last_id=last_id,
-            before=await self._before(answer),
+            before=before,
             model=self._pool.resolve(answer.model),
             params=answer.params or SamplingParams(),
             system=_system(system),

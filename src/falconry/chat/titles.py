@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from falconry.chat.context_window import Prompters, sendable
 from falconry.chat.prompt_format import PLAIN_STOP
+from falconry.chat.think_tags import ThinkTags
 from falconry.engines.pool import EnginePool
 from falconry.errors import FalconryError
 from falconry.messages import Message, SamplingParams, StoredMessage
@@ -35,7 +36,6 @@ INSTRUCTIONS = {
 
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _OTHER_WORD = re.compile("[^\\W\\d_\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
-_THOUGHTS = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
 _LABEL = re.compile(r"^(?:title|conversation title|标题|对话标题)\s*[:：]\s*", re.IGNORECASE)
 _AROUND = "\"'“”‘’«»「」『』《》`*_#-–—.。:：,，;； \t"
 # Marks of templates and of speakers, and what a model says that does not understand what it is asked for.
@@ -112,15 +112,14 @@ class Titles:
         async with self._pool.engine(model) as engine:
             prompter = await self._prompters.of(engine)
         params = replace(PARAMS, stop=PLAIN_STOP) if prompter.plain else PARAMS
-        text = ""
+        text, tags = "", ThinkTags()
         work = self._pool.generate(model, prompter.prompt(messages), params, owner=owner_id)
         async with aclosing(work) as deltas:
             async for delta in deltas:
-                text += delta.text
-                shown = _THOUGHTS.sub("", text).lstrip()
-                if "\n" in shown or len(shown) > 4 * LONGEST:
+                text += tags.feed(delta)[0]
+                if "\n" in text.strip() or len(text) > 4 * LONGEST:
                     break
-        return text
+        return tags.whole(text + tags.flush()[0], "")[0]
 
     async def aclose(self) -> None:
         """Write no more titles."""
@@ -136,7 +135,7 @@ def title_in(written: str, *, chinese: bool) -> str | None:
     Args:
         chinese: the conversation is in Chinese.
     """
-    lines = _THOUGHTS.sub("", written).strip().splitlines()
+    lines = written.strip().splitlines()
     line = " ".join(lines[0].split()) if lines else ""
     title = _LABEL.sub("", line.strip(_AROUND)).strip(_AROUND)
     most = LONGEST // 2 if chinese else LONGEST

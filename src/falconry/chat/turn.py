@@ -27,6 +27,7 @@ from falconry.errors import (
     ContextWindowExceeded,
     EngineInterrupted,
     FalconryError,
+    ReplyNotFound,
     StorageError,
 )
 from falconry.messages import FinishReason, SamplingParams, Status, StoredMessage, Usage
@@ -101,6 +102,8 @@ class Turn:
             status = "stopped" if self._reply.stop_requested else "interrupted"
         except* EngineInterrupted as errors:
             status, error = "interrupted", _first(errors)
+        except* ReplyNotFound:
+            status = "interrupted"  # thrown away meanwhile; should it come back from the trash, it can be continued
         except* FalconryError as errors:
             error = _first(errors)
             status = "interrupted" if self._text else "failed"
@@ -147,6 +150,8 @@ class Turn:
         request = self._request
         start_id = previous_start(request.before, request.model, context_length)
         path = await self._store.transcript(request.last_id, until=start_id)
+        if not path:
+            raise ReplyNotFound("This reply does not exist.")
         if self._text and request.last_id != self._reply.id:  # after a crash: go on from the partial text
             path.append(replace(self._reply.message, content=self._text))
         fitted = await fit(
