@@ -11,7 +11,7 @@ LOCK := --universal --python-version 3.11 --no-emit-index-url --custom-compile-c
 
 .DEFAULT_GOAL := help
 .PHONY: help setup chat test test-torch check fix docs lock eyas soak clean \
-	bench-threads bench-context bench-stream bench-start bench-footprint bench-gateway bench-page compat
+	bench-threads bench-context bench-stream bench-start bench-footprint bench-gateway bench-page compat screenshots
 
 help: ## show this list
 	@echo "Falconry: chat with any open LLM, on your own machine. To begin: make chat"
@@ -78,6 +78,10 @@ bench-gateway: $(VENV)/.dev ## what Falconry adds to the engine's own server, be
 
 bench-page: $(VENV)/.dev ## frames, gaps and CPU seconds of the chat page, beside gr.ChatInterface
 	$(PY) -m benchmarks.page $(ARGS)
+
+screenshots: $(VENV)/.dev ## take the pictures in docs/images anew (ARGS="--only chat" chooses)
+	@scripts/system_packages.sh fonts-noto-cjk
+	$(PY) -m scripts.screenshots $(ARGS)
 
 compat: $(VENV)/.dev .cache/clients/.made ## try clients that others wrote, some GB of them, and write docs/compat.md (CLIENT=llm chooses)
 	$(PY) -m scripts.compat $(if $(CLIENT),--client $(CLIENT)) $(ARGS)

@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
 # See to it that the tests find a Chromium and PostgreSQL's binaries; install them where that is allowed without
-# asking, and say what is missing where it is not. Nothing here is needed to run Falconry.
+# asking, and say what is missing where it is not. Nothing here is needed to run Falconry. Further packages may be
+# named: fonts-noto-cjk for Chinese on screenshots.
 set -euo pipefail
 
 missing=()
 command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null 2>&1 || missing+=(chromium)
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null 2>&1 || missing+=(postgresql)
+for package in "$@"; do
+    dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
+done
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 give_up() {
