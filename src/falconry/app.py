@@ -37,8 +37,10 @@ from falconry.api.people import me_router, users_router
 from falconry.api.replies import messages_router, replies_router
 from falconry.api.responses import responses_router
 from falconry.api.search import search_router
+from falconry.api.shares import shares_router
 from falconry.api.tgi import tgi_router
 from falconry.api.tgi_tokenize import tgi_tokenize_router
+from falconry.api.transfer import IMPORT_PATH, transfer_router
 from falconry.errors import FalconryError
 from falconry.figures import Figures
 from falconry.gate.body import BodyLimit
@@ -52,6 +54,7 @@ from falconry.services import Services, open_services
 from falconry.settings import Settings
 from falconry.web.docs_page import docs_page_router
 from falconry.web.login import login_router
+from falconry.web.shared_page import shared_router
 
 LAST_WORDS = 5  # seconds for telling those whose replies did not end within their time
 
@@ -70,7 +73,8 @@ def create_app(services: Services, *, local: bool = True) -> FastAPI:
     settings = services.settings
     # The last one added is the outermost.
     app.add_middleware(HeadAsGet)
-    app.add_middleware(BodyLimit, most=settings.max_body_mib * 2**20)
+    imports = {IMPORT_PATH: settings.max_import_mib * 2**20}
+    app.add_middleware(BodyLimit, most=settings.max_body_mib * 2**20, larger=imports)
     app.add_middleware(
         Gate,
         people=services.people,
@@ -100,6 +104,8 @@ def build_routes(services: Services, metrics: Metrics | None = None) -> tuple[Fa
         options_router(services),
         comparisons_router(services),
         search_router(services),
+        transfer_router(services),
+        shares_router(services),
         complete_router(services),
         openai_router(services),
         responses_router(services),
@@ -114,6 +120,7 @@ def build_routes(services: Services, metrics: Metrics | None = None) -> tuple[Fa
         docs_router(),
         docs_page_router(),
         login_router(services),
+        shared_router(services),
     ):
         app.include_router(router)
     pages: list[Entry] = []

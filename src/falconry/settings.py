@@ -198,8 +198,17 @@ class Settings(BaseSettings):
         None, ge=1, le=1_000_000, description="Requests for a model that one API key or login may make in a minute."
     )
 
+    share_links: bool = Field(
+        False,
+        description="Let users make links by which anybody can read one of their conversations. Without users there "
+        "are none.",
+    )
+
     # Limits
     max_body_mib: int = Field(16, ge=1, le=1024, description="Largest request that is read, in MiB.")
+    max_import_mib: int = Field(
+        100, ge=1, le=1024, description="Largest file of conversations that is imported, packed or unpacked, in MiB."
+    )
     engine_timeout: float = Field(120.0, gt=0, description="Seconds of silence after which an endpoint counts as dead.")
     reply_timeout: float = Field(600.0, gt=0, description="Seconds after which a reply that nobody watches ends.")
     shutdown_grace: float = Field(

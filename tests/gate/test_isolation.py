@@ -15,6 +15,7 @@ from falconry.library.values import Persona, SavedPrompt
 from falconry.messages import SamplingParams
 from falconry.metrics import Metrics
 from falconry.storage.attachments import Attachments
+from falconry.storage.shares import Shares
 from tests.conftest import LiveServer
 from tests.gate.people import Somebody, two_people
 
@@ -34,7 +35,7 @@ BODIES: Mapping[str, Mapping[str, object]] = {
     "/api/prompts/{prompt_id}": {"name": "Bob's now", "content": "hello"},
 }
 # Ids of what belongs to nobody.
-SHARED = {"model_id", "model", "digest", "name", "path", "response_id"}
+SHARED = {"model_id", "model", "digest", "name", "path", "response_id", "token"}
 MOST_PUBLIC = 12
 
 
@@ -70,7 +71,9 @@ async def house(server: LiveServer) -> AsyncGenerator[House, None]:
         file = await Attachments(server.services.database).of(ada.user.id).add("secret.txt", "text/plain", 6, "secret")
         comparisons = server.services.comparisons.of(ada.user.id)
         comparison = await comparisons.create(["canned", "eyas"])
+        share, _ = await Shares(server.services.database).of(ada.user.id).create(conversation.id)
         ids = {
+            "share_id": share.id,
             "attachment_id": file.id,
             "comparison_id": comparison.id,
             "conversation_id": conversation.id,

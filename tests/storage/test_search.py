@@ -171,7 +171,7 @@ async def test_titles_are_found_unless_they_are_a_messages_own_words(archive: Ar
     assert await archive.found("猎鹰") == ["title"]
 
 
-async def test_what_is_deleted_leaves_the_index(archive: Archive, store: Conversations) -> None:
+async def test_what_is_deleted_leaves_the_index(archive: Archive) -> None:
     kept, gone = await archive.conversation("kept"), await archive.conversation("gone")
     message = await archive.say(kept, "falcon one")
     await archive.say(gone, "falcon two")
@@ -184,14 +184,14 @@ async def test_what_is_deleted_leaves_the_index(archive: Archive, store: Convers
     assert await archive.rows() == 1
 
 
-async def test_the_trash_is_not_searched(archive: Archive) -> None:
+async def test_the_trash_is_not_searched(archive: Archive, store: Conversations) -> None:
     conversation = await archive.conversation("falcons", titled_by="person")
     message = await archive.say(conversation, "falcon")
     assert len(await archive.found("falc")) == 2
-    for moment, expected in ((THEN, []), (None, [message])):
-        trash = update(conversations).where(conversations.c.id == conversation).values(deleted_at=moment)
-        await archive.database.write(lambda c, statement=trash: c.execute(statement))
-        assert await archive.found("falcon ") == expected
+    await store.trash(conversation)
+    assert await archive.found("falcon ") == []
+    await store.restore(conversation)
+    assert await archive.found("falcon ") == [message]
 
 
 async def test_columns_of_comparisons_system_messages_and_corrections_are_not_found(archive: Archive) -> None:
@@ -312,6 +312,10 @@ def write_and_be_killed(url: str, running: Path, after: int) -> None:
                 break
 
 
+def count_replies(c: Connection) -> int:
+    return int(c.execute(text("SELECT count(*) FROM messages WHERE role = 'assistant'")).scalar_one())
+
+
 async def test_killed_at_any_moment_every_message_is_found(database_url: str, tmp_path: Path) -> None:
     for after in (1, 20, 60):
         await asyncio.to_thread(write_and_be_killed, database_url, tmp_path / "running", after)
@@ -319,8 +323,7 @@ async def test_killed_at_any_moment_every_message_is_found(database_url: str, tm
             search = Search(database)
             while await search.catch_up():
                 pass
-            stored = text("SELECT count(*) FROM messages WHERE role = 'assistant'")
-            count = await database.read(lambda c, query=stored: c.execute(query).scalar_one())
+            count = await database.read(count_replies)
             assert count > after
             found = await search.find("falcon", limit=count + 1)
             assert len(found.hits) == count

@@ -8,6 +8,7 @@ and all bodies together have a limit too, since a thousand large ones at once wo
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -35,12 +36,15 @@ class _Share:
 
 
 class BodyLimit:
-    """ASGI middleware, behind the gate. `most` is in bytes."""
+    """ASGI middleware, behind the gate. `most` is in bytes; `larger` are paths that take so many instead."""
 
-    def __init__(self, app: ASGIApp, most: int, together: int = TOGETHER) -> None:
+    def __init__(
+        self, app: ASGIApp, most: int, together: int = TOGETHER, larger: Mapping[str, int] | None = None
+    ) -> None:
         self._app = app
         self._most = most
-        self._together = max(together, 4 * most)
+        self._larger = larger or {}
+        self._together = max(together, 4 * most, *(2 * size for size in self._larger.values()))
         self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,7 +72,9 @@ class BodyLimit:
 
     async def _read(self, scope: Scope, receive: Receive, share: _Share) -> bytes | None:
         """The body; None when the sender left. Raises RequestTooLarge, TooManyRequests."""
-        most = self._most if scope.get("state", {}).get("person") is not None else min(LARGEST_FORM, self._most)
+        most = max(self._most, self._larger.get(scope["path"], 0))
+        if scope.get("state", {}).get("person") is None:
+            most = min(LARGEST_FORM, self._most)
         announced = [value for name, value in scope["headers"] if name == b"content-length"]
         if announced and announced[0].isdigit() and int(announced[0][:20]) > most:
             raise _too_large(most)

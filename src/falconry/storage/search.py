@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, func, null, or_, select, text, update
+from sqlalchemy import Connection, and_, bindparam, func, null, or_, select, text, update
 
 from falconry.errors import FalconryError
 from falconry.storage.database import Database
@@ -245,12 +245,15 @@ def _waiting(c: Connection) -> list[_Text]:
         select(conversations.c.id, conversations.c.title, conversations.c.created_at).where(_TITLE_WAITS).limit(BATCH)
     )
     return [
-        *(_Text(row.id, False, row.content if _is_wanted(row) else "", row.created_at) for row in c.execute(query)),
-        *(_Text(row.id, True, row.title, row.created_at) for row in c.execute(titles)),
+        *(
+            _Text(row.id, False, row.content if _is_wanted(row) else "", row.created_at)
+            for row in c.execute(query).all()
+        ),
+        *(_Text(row.id, True, row.title, row.created_at) for row in c.execute(titles).all()),
     ]
 
 
-def _is_wanted(row: Row[Any]) -> bool:
+def _is_wanted(row: Any) -> bool:
     return row.comparison_id is None and row.role in ("user", "assistant")
 
 

@@ -123,6 +123,8 @@ conversations = Table(
     # One column of a comparison, which no list of conversations shows, and which one, from 0.
     Column("comparison_id", String(32), ForeignKey("comparisons.id", ondelete="CASCADE"), index=True),
     Column("place", SmallInteger),
+    # By what name it is known where it was imported from, so that a second import leaves it out.
+    Column("source", Text),
     *_searched("conversations"),
     Index("ix_conversations_owner_id_updated_at", "owner_id", "updated_at"),
 )

@@ -5,7 +5,7 @@ Everything is in the page itself, since who has not come in yet is not given oth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from urllib.parse import quote
 
@@ -50,21 +50,24 @@ def plain_page(
     status: int = 200,
     headers: Mapping[str, str] | None = None,
     script: str = "",
+    styles: Sequence[str] = (),
 ) -> HTMLResponse:
     """The page around a body.
 
     Args:
         title, body: HTML; whatever came from outside has been escaped.
         script: JavaScript of ours, for what the page can do beyond being read.
+        styles: names of further style sheets of ours.
     """
     language = language_of(request)
     choices = _CHOICES.replace("LANGUAGE", language).replace("METHOD", request.method)
+    looks = "".join(f"<style>{assets()[name].decode()}</style>" for name in ("plain.css", *styles))
     # Not `<head>` alone: by that Gradio's pages are known, which get other first lines (page_head.py).
     html = (
         f'<!doctype html><html lang="{LOCALES[language]}"><head data-plain><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title} · Falconry</title>'
         f'<link rel="icon" type="image/svg+xml" href="data:image/svg+xml,{quote(assets()["falcon.svg"].decode())}">'
-        f"<style>{assets()['plain.css'].decode()}</style><script>{choices}</script></head>"
+        f"{looks}<script>{choices}</script></head>"
         f"<body>{body}{f'<script>{script}</script>' if script else ''}</body></html>"
     )
     return HTMLResponse(html, status, {"Cache-Control": "no-store", "Vary": "Accept-Language", **(headers or {})})

@@ -1,5 +1,6 @@
-"""An index of all words. What is there already waits in it to be read, and so does whatever changes.
+"""An index of all words, and where imported conversations came from.
 
+What is there already waits to be read into the index, and so does whatever changes.
 Triggers keep it true whoever writes: what is deleted leaves the index, and what has changed waits in it anew.
 """
 
@@ -94,6 +95,7 @@ _POSTGRESQL = (
 
 def upgrade() -> None:
     connection = op.get_bind()
+    op.execute("ALTER TABLE conversations ADD COLUMN source TEXT")
     for table in ("messages", "conversations"):
         op.execute(f"ALTER TABLE {table} ADD COLUMN search_seq BIGINT")
         op.execute(f"CREATE INDEX ix_{table}_search_seq ON {table} (search_seq)")
