@@ -17,8 +17,9 @@ const touch = matchMedia("(hover: none) and (pointer: coarse)");
 export class Composer {
   constructor({ send, stop, clear, changed }) {
     this.actions = { send, stop, clear, changed };
-    this.id = "new";
-    this.composed = null; // when an input method has ended
+    this.id = null;
+    this.composed = null; // when an input method has ended, and its key is still to come
+    this.confirmed = false; // whether its last key was Enter
     this.opening = true; // what is put into the box is no draft yet
     this.ready = this.find();
   }
@@ -62,8 +63,10 @@ export class Composer {
 
   listen() {
     // In the capture phase, before Gradio's own idea of Enter.
-    document.getElementById("prompt").addEventListener("keydown", (event) => this.keydown(event), true);
-    this.box.addEventListener("compositionend", (event) => { this.composed = event.timeStamp; });
+    const field = document.getElementById("prompt");
+    field.addEventListener("keydown", (event) => this.keydown(event), true);
+    field.addEventListener("keypress", (event) => event.key === "Enter" && event.stopPropagation(), true);
+    this.box.addEventListener("compositionend", (event) => { this.composed = this.confirmed ? null : event.timeStamp; });
     this.box.addEventListener("keyup", () => { this.composed = null; });
     this.box.addEventListener("input", (event) => {
       if (!event.isComposing) this.menu.update();
@@ -103,11 +106,12 @@ export class Composer {
 
   /**
    * Whether the key belongs to an input method. Most browsers say so by `isComposing`, some by the code 229 alone, and
-   * Safari ends the composition before it tells of the Enter that ended it: no key has come up since then.
+   * Safari ends the composition before it tells of the Enter that ended it: no key has come up in between.
    */
   composes(event) {
     if (event.isComposing || event.keyCode === 229) {
-      if (event.key === "Enter") event.stopPropagation();
+      this.confirmed = event.key === "Enter";
+      if (this.confirmed) event.stopPropagation();
       this.composed = null;
       return true;
     }
@@ -213,7 +217,7 @@ export class Composer {
     await this.ready;
     const next = id ?? "new";
     this.opening = true;
-    if (next !== this.id) drafts.leave();
+    if (this.id !== null && next !== this.id) drafts.leave(); // of a page just loaded it is the draft to show
     this.id = next;
     const { text, files } = drafts.read(next);
     this.fill.end();

@@ -10,7 +10,7 @@ export class SlashMenu {
     this.entries = [];
     this.at = 0;
     this.round = 0;
-    this.element = el("div", { className: "f-slash", id: "slash-menu", role: "listbox", hidden: true });
+    this.element = el("div", { className: "f-slash", id: "slash-menu", role: "listbox", tabIndex: 0, hidden: true });
     this.element.addEventListener("pointerdown", (event) => event.preventDefault()); // the box keeps the focus
     this.element.addEventListener("click", (event) => {
       const option = event.target.closest("[role=option]");

@@ -87,6 +87,7 @@ class Chip {
   /** `file` is what is known of it, with an id where it is uploaded; `source` the browser's File. */
   constructor(tray, file, source = null) {
     Object.assign(this, { tray, file, source, state: file.id ? "ready" : "uploading" });
+    this.name = el("bdi", { className: "f-upload-name" });
     this.facts = el("span", { className: "f-upload-facts" });
     this.bar = el("progress", { max: 1, value: 0, aria: { label: t("file_uploading", { name: file.name }) } });
     this.retry = button(t("try_again"), "again", () => this.begin());
@@ -95,7 +96,7 @@ class Chip {
     this.element = el(
       "li", { className: "f-upload" },
       icon("file"),
-      el("span", { className: "f-upload-text" }, el("bdi", { className: "f-upload-name", title: file.name }, file.name), this.facts),
+      el("span", { className: "f-upload-text" }, this.name, this.facts),
       this.bar, this.back, this.retry, this.removing,
     );
     this.show();
@@ -145,7 +146,8 @@ class Chip {
   }
 
   show() {
-    const { size, characters, warning, pasted } = this.file;
+    const { name, size, characters, warning, pasted } = this.file;
+    this.name.textContent = this.name.title = name.replace(/\p{C}/gu, ""); // the server's own one comes later
     this.element.dataset.state = this.state;
     this.bar.hidden = this.state !== "uploading";
     this.retry.hidden = this.state !== "failed" || !this.source || !this.retriable;
