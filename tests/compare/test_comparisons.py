@@ -87,7 +87,7 @@ async def test_all_models_get_the_same_questions_in_order(comparisons: Compariso
         await comparisons.ask(made.id, question, turn=turn, params=SamplingParams(seed=7), system="Be brief.")
         state = await comparisons.finished(made.id)
     assert state.comparison.models == ("quick", "other", "third")
-    assert [asked.content for asked in state.rounds] == ["first?", "second?"]
+    assert [asked.question.content for asked in state.rounds] == ["first?", "second?"]
     assert [answer.text.strip() for answer in state.rounds[1].answers] == [QUICK.strip(), "other words", "third words"]
     answers = [answer.message for answer in state.rounds[1].answers]
     assert {message.params for message in answers if message} == {SamplingParams(seed=7)}

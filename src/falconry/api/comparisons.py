@@ -40,6 +40,7 @@ class ComparisonTurn(RequestBody):
     system: str | None = Field(None, max_length=200_000)
     persona: str | None = Field(None, max_length=80)
     params: Params = Field(default_factory=Params)
+    attachments: list[Id] = Field(default_factory=list, max_length=20)
 
 
 class NewVote(RequestBody):
@@ -120,6 +121,7 @@ def comparisons_router(services: Services) -> APIRouter:
             params=body.params.to_sampling(),
             system=body.system,
             persona=body.persona,
+            attachments=body.attachments,
         )
         return state_json(await own.state(comparison_id))
 

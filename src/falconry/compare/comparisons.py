@@ -20,6 +20,7 @@ import random
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from copy import copy
+from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from falconry.chat.chat import Chat
@@ -31,11 +32,21 @@ from falconry.engines.pool import EnginePool
 from falconry.errors import FalconryError, InvalidRequest, StaleConversation
 from falconry.messages import SamplingParams, StoredMessage
 from falconry.storage.comparisons import Comparison, ComparisonStore, Listed, Vote
+from falconry.storage.messages import first_words
 
 FEWEST_MODELS = 2
 MOST_MODELS = 4
 MOST_TURNS = 100
 RETRIED = ("failed", "interrupted", "stopped")
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """With what all models are asked."""
+
+    params: SamplingParams
+    system: str | None
+    persona: str | None
 
 
 class Comparisons:
@@ -95,9 +106,8 @@ class Comparisons:
         longest = max(paths, key=len)
         rounds = []
         for turn in range((len(longest) + 1) // 2):
-            question = longest[2 * turn]
             answers = tuple(self._answer(comparison, place, path, turn) for place, path in enumerate(paths))
-            rounds.append(Round(turn, question.content, question.created_at, answers, votes.get(turn)))
+            rounds.append(Round(turn, longest[2 * turn], answers, votes.get(turn)))
         return State(comparison, tuple(rounds))
 
     def _answer(self, comparison: Comparison, place: int, path: Sequence[StoredMessage], turn: int) -> Answer:
@@ -128,6 +138,7 @@ class Comparisons:
         params: SamplingParams | None = None,
         system: str | None = None,
         persona: str | None = None,
+        attachments: Sequence[str] = (),
     ) -> None:
         """Ask all models at once. Their replies are jobs of the server.
 
@@ -136,22 +147,20 @@ class Comparisons:
         Args:
             turn: the number of the question, from 0, as the asker has seen the comparison.
             system: the system message; None for the default one, "" for none.
+            persona: the name of the persona that the replies are written as, to be shown.
+            attachments: ids of files beside the question that are not sent yet.
 
         Raises:
+            NotFound: there is no such comparison, or no such file.
             StaleConversation: the comparison went on elsewhere, or replies are still being written.
             InvalidRequest: an empty or enormous question, or one too many.
         """
-        work = self._ask(comparison_id, content, turn, params or SamplingParams(), system, persona)
+        options = _Options(params or SamplingParams(), system, persona)
+        work = self._ask(comparison_id, content, turn, options, attachments)
         await asyncio.shield(asyncio.ensure_future(work))  # asked is asked, even when the asker leaves
 
     async def _ask(
-        self,
-        comparison_id: str,
-        content: str,
-        turn: int,
-        params: SamplingParams,
-        system: str | None,
-        persona: str | None,
+        self, comparison_id: str, content: str, turn: int, options: _Options, attachments: Sequence[str]
     ) -> None:
         async with self._lock(comparison_id):
             state = await self.state(comparison_id)
@@ -165,37 +174,41 @@ class Comparisons:
                     most=MOST_TURNS,
                 )
             await self._repair(state)
-            comparison = state.comparison
-            self._alone.difference_update(comparison.columns)
+            columns, models = state.comparison.columns, state.comparison.models
+            copies = [await self._store.copy_files(attachments) for _ in columns[1:]] if attachments else []
+            files = [list(attachments), *copies] if attachments else [[] for _ in columns]
+            self._alone.difference_update(columns)
             asked = await asyncio.gather(
                 *(
-                    self._ask_one(column, model, content, params, system, persona)
-                    for column, model in zip(comparison.columns, comparison.models, strict=True)
+                    self._ask_one(column, model, content, options, beside)
+                    for column, model, beside in zip(columns, models, files, strict=True)
                 ),
                 return_exceptions=True,
             )
-            failures = [error for error in asked if error is not None]
+            failures = [error for error in asked if isinstance(error, BaseException)]
             if len(failures) == len(asked) or any(not isinstance(error, FalconryError) for error in failures):
                 raise failures[0]
-            for column, model, error in zip(comparison.columns, comparison.models, asked, strict=True):
+            for column, model, beside, error in zip(columns, models, files, asked, strict=True):
                 if isinstance(error, FalconryError):
-                    await self._store.append_failed(column, content, model, error.as_dict())
-            await self._store.touch(comparison_id, _title(content))
+                    await self._store.append_failed(column, content, model, error.as_dict(), beside)
+            question = next(one for one in asked if not isinstance(one, BaseException))
+            await self._store.touch(comparison_id, first_words(question))
         self._changed(comparison_id)
 
     async def _ask_one(
-        self,
-        column: str,
-        model: str,
-        content: str,
-        params: SamplingParams,
-        system: str | None,
-        persona: str | None,
-    ) -> None:
-        head_id = (await self._chat.conversation(column)).head_id
-        await self._chat.ask(
-            column, content, parent_id=head_id, model=model, params=params, system=system, persona=persona
+        self, column: str, model: str, content: str, options: _Options, attachments: Sequence[str]
+    ) -> StoredMessage:
+        question, _ = await self._chat.ask(
+            column,
+            content,
+            parent_id=(await self._chat.conversation(column)).head_id,
+            model=model,
+            params=options.params,
+            system=options.system,
+            persona=options.persona,
+            attachments=attachments or None,
         )
+        return question
 
     async def retry(self, comparison_id: str, place: int) -> None:
         """Let one model answer the newest question again, as it was asked, after its answer failed or was stopped.
@@ -234,7 +247,9 @@ class Comparisons:
             for answer in unanswered.answers:
                 if answer.message is None:
                     column, model = state.comparison.columns[answer.place], state.comparison.models[answer.place]
-                    await self._store.append_failed(column, unanswered.content, model, NOT_ASKED)
+                    files = [file.id for file in unanswered.question.attachments]
+                    copies = await self._store.copy_files(files, sent=True)
+                    await self._store.append_failed(column, unanswered.question.content, model, NOT_ASKED, copies)
 
     async def stop(self, comparison_id: str) -> None:
         """Stop all replies in flight; their texts so far are kept."""
@@ -336,8 +351,3 @@ class Comparisons:
 def _refuse_while_running(state: State) -> None:
     if state.running:
         raise StaleConversation("A reply is still being written. Stop it, or wait for it.", code="reply_running")
-
-
-def _title(content: str) -> str:
-    line = " ".join(content.split())
-    return line if len(line) <= 60 else line[:59].rstrip() + "…"

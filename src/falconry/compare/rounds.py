@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from falconry.chat.replies import Reply
 from falconry.messages import StoredMessage
@@ -63,11 +62,10 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One question, its answers by place, and the vote on them."""
+    """One question with the files beside it, its answers by place, and the vote on them."""
 
     turn: int
-    content: str
-    created_at: datetime
+    question: StoredMessage
     answers: tuple[Answer, ...]
     vote: Vote | None = None
 

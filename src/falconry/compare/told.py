@@ -42,14 +42,20 @@ def state_json(state: State) -> dict[str, object]:
         "turns": [
             {
                 "turn": asked.turn,
-                "content": asked.content,
-                "created_at": asked.created_at.isoformat(),
+                **question_json(asked),
                 "answers": answers_json(state.comparison, asked),
                 "vote": vote_json(state.comparison, asked.vote),
             }
             for asked in state.rounds
         ]
     }
+
+
+def question_json(asked: Round) -> dict[str, object]:
+    """What was asked, and the files beside it."""
+    question = asked.question
+    files = [{name: value for name, value in asdict(file).items() if name != "text"} for file in question.attachments]
+    return {"content": question.content, "created_at": question.created_at.isoformat(), "attachments": files}
 
 
 def answers_json(comparison: Comparison, asked: Round) -> list[dict[str, object]]:

@@ -14,8 +14,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, insert, select, update
 
 from falconry.errors import NotAuthenticated, NotFound, StaleConversation
+from falconry.storage.attachments import attach
 from falconry.storage.database import Database
-from falconry.storage.tables import comparisons, conversations, messages, users, votes
+from falconry.storage.rows import file_values
+from falconry.storage.tables import attachments, comparisons, conversations, messages, users, votes
 from falconry.storage.values import new_id, storable
 
 
@@ -227,7 +229,20 @@ class ComparisonStore:
 
     # -- the conversations
 
-    async def append_failed(self, column: str, content: str, model: str, error: Mapping[str, object]) -> None:
+    async def copy_files(self, ids: Sequence[str], *, sent: bool = False) -> list[str]:
+        """Copies of files beside a question, for another column: a file belongs to one conversation. Gives their ids.
+
+        Args:
+            sent: files of a message; by default those that are not sent yet.
+
+        Raises NotFound where one of them does not exist.
+        """
+        of = attachments.c.conversation_id.is_not(None) if sent else attachments.c.conversation_id.is_(None)
+        return await self._db.write(lambda c: list(_copy_files(c, ids, self._owner_id, of=of).values()))
+
+    async def append_failed(
+        self, column: str, content: str, model: str, error: Mapping[str, object], files: Sequence[str] = ()
+    ) -> None:
         """Store a question that a model could not even be asked, with a reply that says why."""
         now = datetime.now(UTC)
 
@@ -240,7 +255,8 @@ class ComparisonStore:
             asked = {"id": new_id(), "parent_id": head, "depth": depth, "role": "user", "status": "complete"}
             reply = {"id": new_id(), "parent_id": asked["id"], "depth": depth + 1, "role": "assistant"}
             failed = {"content": "", "status": "failed", "model": model, "error": dict(error)}
-            c.execute(insert(messages).values(common | asked | {"content": storable(content)}))
+            beside = [file_values(file) for file in attach(c, self._owner_id, column, files)] or None
+            c.execute(insert(messages).values(common | asked | {"content": storable(content), "attachments": beside}))
             c.execute(insert(messages).values(common | reply | failed))
             moved = {"head_id": reply["id"], "updated_at": now, "version": conversations.c.version + 1}
             c.execute(update(conversations).where(own).values(moved))
@@ -260,8 +276,10 @@ class ComparisonStore:
             made = new_id()
             values = {"id": made, "owner_id": self._owner_id or None, "title": known.title, "head_id": ids.get(head)}
             c.execute(insert(conversations).values(values | {"created_at": now, "updated_at": now, "version": 1}))
+            beside = [file["id"] for row in rows for file in row.attachments or ()]
+            files = _copy_files(c, beside, self._owner_id, conversation_id=made)
             if rows:
-                c.execute(insert(messages), [_copied(row, ids, made) for row in rows])
+                c.execute(insert(messages), [_copied(row, ids, files, made) for row in rows])
             return made
 
         return await self._db.write(run)
@@ -288,7 +306,32 @@ def _to_vote(row: Row[Any]) -> Vote:
     return Vote(row.turn, tuple(row.best), tuple(row.others), row.blind, row.created_at)
 
 
-def _copied(row: Row[Any], ids: Mapping[str, str], conversation_id: str) -> dict[str, Any]:
+def _copy_files(
+    c: Connection,
+    ids: Sequence[str],
+    owner_id: str,
+    *,
+    conversation_id: str | None = None,
+    of: ColumnElement[bool] | None = None,
+) -> dict[str, str]:
+    """Copy files of this person, by default as unsent ones; gives the new id of each.
+
+    Args:
+        of: which ones may be copied.
+    """
+    new = {one: new_id() for one in ids}
+    theirs = attachments.c.owner_id == owner_id if owner_id else attachments.c.owner_id.is_(None)
+    query = select(attachments).where(attachments.c.id.in_(new), theirs, *([] if of is None else [of]))
+    rows = c.execute(query).all() if new else []
+    if len(rows) < len(new):
+        raise NotFound("This file does not exist any more. Attach it again.", code="attachment_not_found")
+    for row in rows:
+        own = {"id": new[row.id], "conversation_id": conversation_id, "created_at": datetime.now(UTC)}
+        c.execute(insert(attachments).values(dict(row._mapping) | own))
+    return new
+
+
+def _copied(row: Row[Any], ids: Mapping[str, str], files: Mapping[str, str], conversation_id: str) -> dict[str, Any]:
     """A message with the ids of the copy, also where the prompt began; the search has yet to read it."""
     values = dict(row._mapping) | {"search_seq": None}
     own: dict[str, Any] = {
@@ -299,4 +342,6 @@ def _copied(row: Row[Any], ids: Mapping[str, str], conversation_id: str) -> dict
     }
     if row.context:
         own["context"] = {**row.context, "start_id": ids.get(row.context.get("start_id"))}
+    if row.attachments:
+        own["attachments"] = [file | {"id": files[file["id"]]} for file in row.attachments]
     return values | own

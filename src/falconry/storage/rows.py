@@ -31,14 +31,14 @@ def message_values(message: StoredMessage) -> dict[str, object]:
         "error": dict(message.error) if message.error else None,
         "seconds": message.seconds,
         "created_at": message.created_at,
-        "attachments": [_attachment_values(file) for file in message.attachments] or None,
+        "attachments": [file_values(file) for file in message.attachments] or None,
         "persona": storable(message.persona) if message.persona else None,
         "rating": message.rating,
         "correction": message.correction,
     }
 
 
-def _attachment_values(file: Attachment) -> dict[str, object]:
+def file_values(file: Attachment) -> dict[str, object]:
     """What a message keeps of a file; the text has its own table."""
     return {name: value for name, value in asdict(file).items() if name != "text"}
 

@@ -29,7 +29,7 @@ from falconry.chat.chat import Chat
 from falconry.chat.replies import Watcher
 from falconry.compare.comparisons import Comparisons
 from falconry.compare.rounds import Answer, Round, Shown, State, shown
-from falconry.compare.told import answer_json, comparison_json, vote_json
+from falconry.compare.told import answer_json, comparison_json, question_json, vote_json
 from falconry.errors import NotFound
 from falconry.event_stream import SILENCE, EventStream
 from falconry.gate.identity import Asker
@@ -77,7 +77,7 @@ def _page_json(state: State, language: Language) -> dict[str, object]:
         seen = shown(asked.answers, hidden=state.comparison.hidden)
         answers = [_shown_json(state, answer, may, language) for answer, may in zip(asked.answers, seen, strict=True)]
         vote = vote_json(state.comparison, asked.vote)
-        turns.append({"turn": asked.turn, "content": asked.content, "answers": answers, "vote": vote})
+        turns.append({"turn": asked.turn, **question_json(asked), "answers": answers, "vote": vote})
     return comparison_json(state.comparison) | {"turns": turns, "state": _state(state)}
 
 

@@ -94,22 +94,27 @@ def _chat_page(texts: gr.I18n) -> None:
                 view("gauge.js", elem_id="gauge")
                 view("options_panel.js", elem_id="options-toggle", mount="mountButton")
             view("chat.js", elem_id="messages")
-            with gr.Column(elem_id="composer"), gr.Column(elem_id="card"):
-                gr.Textbox(
-                    elem_id="prompt",
-                    label=texts("prompt"),
-                    placeholder=texts("prompt_placeholder"),
-                    show_label=False,
-                    container=False,
-                    lines=1,
-                    max_lines=10,
-                    autofocus=True,
-                )
-                with gr.Row(elem_id="composer-buttons"):
-                    gr.Button(texts("clear"), elem_id="clear", size="sm", min_width=40)
-                    gr.Button(texts("stop"), elem_id="stop", size="sm", min_width=40)
-                    gr.Button(texts("submit"), elem_id="submit", variant="primary", size="sm", min_width=40)
+            _composer(texts, texts("prompt_placeholder"))
         _options_column(texts, page)
+
+
+def _composer(texts: gr.I18n, placeholder: Any) -> None:
+    """The prompt box and its buttons; composer.js adds the others."""
+    with gr.Column(elem_id="composer"), gr.Column(elem_id="card"):
+        gr.Textbox(
+            elem_id="prompt",
+            label=texts("prompt"),
+            placeholder=placeholder,
+            show_label=False,
+            container=False,
+            lines=1,
+            max_lines=10,
+            autofocus=True,
+        )
+        with gr.Row(elem_id="composer-buttons"):
+            gr.Button(texts("clear"), elem_id="clear", size="sm", min_width=40)
+            gr.Button(texts("stop"), elem_id="stop", size="sm", min_width=40)
+            gr.Button(texts("submit"), elem_id="submit", variant="primary", size="sm", min_width=40)
 
 
 def _options_column(texts: gr.I18n, page: Any) -> None:
@@ -125,7 +130,7 @@ def _persona_picker(texts: gr.I18n, page: Any) -> None:
     persona = gr.Dropdown([], elem_id="option-persona", label=texts("persona"), interactive=True)
     sync = gr.Button(elem_id="persona-sync", elem_classes="sync")
     gr.on(
-        [page.load, persona.focus, sync.click],
+        [page.load, sync.click],
         fn=None,
         js=_call("personas.js", "refresh"),
         outputs=persona,
@@ -240,7 +245,7 @@ def _page_of_ours(module: str, *, elem_id: str) -> None:
 
 
 def _compare_page(texts: gr.I18n) -> None:
-    """Models side by side. What is above the prompt box is compare.js's; the options are those of the chat page."""
+    """Models side by side. What is above the prompt box is compare.js's; the rest is as on the chat page."""
     page = gr.context.Context.root_block
     gr.Navbar(visible=False)
     with gr.Row(elem_id="app", elem_classes="app"):
@@ -251,20 +256,7 @@ def _compare_page(texts: gr.I18n) -> None:
                 view("compare_bar.js", elem_id="compare-bar")
                 view("options_panel.js", elem_id="options-toggle", mount="mountButton")
             view("compare.js", elem_id="compare")
-            with gr.Column(elem_id="composer"), gr.Column(elem_id="card"):
-                gr.Textbox(
-                    elem_id="prompt",
-                    label=texts("prompt"),
-                    placeholder=texts("compare_placeholder"),
-                    show_label=False,
-                    container=False,
-                    lines=1,
-                    max_lines=10,
-                    autofocus=True,
-                )
-                with gr.Row(elem_id="composer-buttons"):
-                    gr.Button(texts("stop"), elem_id="stop", size="sm", min_width=40)
-                    gr.Button(texts("submit"), elem_id="submit", variant="primary", size="sm", min_width=40)
+            _composer(texts, texts("compare_placeholder"))
         _options_column(texts, page)
 
 

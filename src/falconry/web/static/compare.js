@@ -1,9 +1,9 @@
 // The compare page: one question to several models, their answers side by side, votes, and what these say.
-import { Live, get, post } from "./api.js";
-import { Box } from "./compare_box.js";
+import { Live, get, post, remove } from "./api.js";
 import { Results } from "./compare_results.js";
 import { Round } from "./compare_round.js";
 import { Start } from "./compare_start.js";
+import { Composer } from "./composer.js";
 import { announce, button, el, language, notice, present, t } from "./dom.js";
 import * as options from "./options.js";
 import * as sidebar from "./sidebar.js";
@@ -15,7 +15,7 @@ const end = el("div", { className: "f-reveal", hidden: true });
 const scroller = el("div", { className: "f-scroller", tabIndex: -1, role: "region", aria: { label: t("page_compare") } });
 const start = new Start((href) => open(href));
 const results = new Results();
-let box, live, offline;
+let composer, live, offline;
 let busy = false, stuck = true, wanted = 0;
 
 /** Runs something that may be refused, and says so. */
@@ -68,10 +68,9 @@ export async function open(href, { push = true } = {}) {
   live = new Live(page.id && `/view/comparisons/${page.id}/events`, handle, connection);
   stuck = view === "comparison";
   scroller.scrollTop = stuck ? 1e9 : 0;
-  if (view !== "results") {
-    await box.ready;
-    box.focus();
-  }
+  if (view === "results") return;
+  await composer.open(page.id ?? "compare");
+  composer.focus();
 }
 
 /** Reads the comparison anew; what the page shows already stays in place. */
@@ -86,9 +85,9 @@ function show(found) {
   if (page.told && page.told.hidden !== found.hidden) page.rounds = []; // the names are told by now
   page.told = found;
   page.state = found.state;
-  found.turns.forEach(({ turn, content }, index) => {
-    page.rounds[index] ??= new Round(turn, content, found.models, found.places, actions);
-    page.rounds[index].update(found.turns[index], { last: index === found.turns.length - 1, hidden: found.hidden });
+  found.turns.forEach((asked, index) => {
+    page.rounds[index] ??= new Round(asked, found.models, found.places, actions);
+    page.rounds[index].update(asked, { last: index === found.turns.length - 1, hidden: found.hidden });
   });
   page.rounds.length = found.turns.length;
   const elements = page.rounds.map(({ element }) => element);
@@ -99,7 +98,7 @@ function show(found) {
 
 function setRunning() {
   const running = Boolean(page.state?.running.length);
-  box.setRunning(running);
+  composer.setRunning(running);
   showEnd(running);
 }
 
@@ -137,22 +136,26 @@ async function handle(name, data) {
 }
 
 async function send() {
-  await box.ready;
-  const content = box.value;
-  if (!content.trim() || page.state?.running.length) return;
+  await composer.ready;
+  const { value: content, attachments } = composer;
+  if ((!content.trim() && !attachments.length) || page.state?.running.length) return;
   if (!page.id && !start.possible) return notice(t("compare_one_model"), { kind: "error" });
   await attempt(async () => {
     const { system, persona, params } = options.request();
-    if (!page.id) {
+    const question = { content, turn: page.rounds.length, system, persona, params, attachments: attachments.map(({ id }) => id) };
+    if (page.id) {
+      await post(`/api/comparisons/${page.id}/turns`, question);
+      composer.take();
+      await reload();
+    } else {
       start.keep();
       const { id } = await post("/api/comparisons", start.chosen());
-      await post(`/api/comparisons/${id}/turns`, { content, turn: 0, system, persona: persona ?? null, params });
-      box.value = "";
+      await post(`/api/comparisons/${id}/turns`, question).catch(async (error) => {
+        await remove(`/api/comparisons/${id}`).catch(() => { /* it stays behind, empty, and no list shows it */ });
+        throw error;
+      });
+      composer.take();
       await open(`/compare?id=${id}`);
-    } else {
-      await post(`/api/comparisons/${page.id}/turns`, { content, turn: page.rounds.length, system, persona: persona ?? null, params });
-      box.value = "";
-      await reload();
     }
     stuck = true;
     scroller.scrollTop = 1e9;
@@ -166,7 +169,7 @@ const actions = {
     page.rounds[turn].setVote(vote);
     page.state.votes = page.rounds.flatMap((round) => (round.vote ? [[round.turn, round.vote.best]] : []));
     setRunning();
-    if (turn === page.rounds.length - 1 && !page.told.hidden) box.focus();
+    if (turn === page.rounds.length - 1 && !page.told.hidden) composer.focus();
   }),
   retry: (place) => attempt(async () => {
     await post(`/api/comparisons/${page.id}/retry`, { place });
@@ -186,8 +189,15 @@ const actions = {
 
 const stop = () => page.state?.running.length && attempt(async () => {
   await post(`/api/comparisons/${page.id}/stop`);
-  box.focus(); // the button that had it is gone
+  composer.focus(); // the button that had it is gone
 });
+
+/** "Clear console": the box is empty, and so is the page; the comparison stays among the earlier ones. */
+async function clear() {
+  composer.take();
+  await open("/compare", { push: page.id !== null });
+  composer.take();
+}
 
 /** Keys of the vote, where the focus is among the answers and not in a field. */
 function keydown(event) {
@@ -201,7 +211,7 @@ function keydown(event) {
 
 export async function mount(element) {
   element.replaceChildren(scroller);
-  box = new Box({ send, stop });
+  composer = new Composer({ send, stop, clear, changed: () => { /* there is no gauge: each model counts for itself */ } });
   scroller.addEventListener("scroll", () => { stuck = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR; }, { passive: true });
   new ResizeObserver(() => { if (stuck) scroller.scrollTop = 1e9; }).observe(rounds);
   document.addEventListener("keydown", keydown);

@@ -1,11 +1,12 @@
 // One question of a comparison: the question, its answers side by side, and the vote.
+import { attached } from "./attached.js";
 import { el, t } from "./dom.js";
 import { Answer } from "./compare_answer.js";
 import { VoteBar } from "./compare_vote.js";
 
 export class Round {
   /** `actions` has vote(turn, best), retry(place) and chat(place). */
-  constructor(turn, content, models, places, actions) {
+  constructor({ turn, content, attachments }, models, places, actions) {
     this.turn = turn;
     this.answers = Array.from({ length: places }, (_, place) => new Answer(place, models?.[place] ?? null, actions));
     this.bar = new VoteBar(places, (best) => actions.vote(turn, best));
@@ -14,7 +15,8 @@ export class Round {
     this.element = el(
       "section", { className: "f-round", aria: { label: t("compare_question", { number: turn + 1 }) } },
       el("h2", { className: "f-hidden" }, t("compare_question", { number: turn + 1 })),
-      el("div", { className: "f-question" }, el("div", { className: "f-bubble", dir: "auto" }, content)),
+      el("div", { className: "f-question" }, attachments.length ? attached(attachments) : null,
+        content.trim() ? el("div", { className: "f-bubble", dir: "auto" }, content) : null),
       this.row, this.bar.element,
     );
   }
