@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Mapping
 from falconry.engines.base import Engine
 from falconry.engines.canned import CannedEngine
 from falconry.engines.pool import ModelSpec
+from falconry.errors import EngineError
 from falconry.messages import NO_EXTRAS, Delta, Extras, Prompt, SamplingParams, TokenCount, TokenPrompt, Usage
 from tests.web.payloads import PAYLOADS
 from tests.web.test_live import ARTICLE
@@ -45,8 +46,39 @@ class ThinkingEngine(Engine):
         return None
 
 
+class EchoEngine(Engine):
+    """Thinks and answers with what it was asked, in pieces; or fails with it."""
+
+    kind = "canned"
+
+    def __init__(self, *, fails: bool = False, pause: float = 0.0) -> None:
+        self._fails = fails
+        self._pause = pause
+
+    async def generate(
+        self, prompt: Prompt, params: SamplingParams, extras: Extras = NO_EXTRAS
+    ) -> AsyncGenerator[Delta, None]:
+        assert not isinstance(prompt, (TokenPrompt, str))
+        text = prompt[-1].content
+        if self._fails:
+            raise EngineError(text)
+        size = max(7, len(text) // 100)
+        for thinking in (True, False):
+            for start in range(0, len(text), size):
+                piece = text[start : start + size]
+                yield Delta(thinking=piece) if thinking else Delta(piece)
+                await asyncio.sleep(self._pause)
+        yield Delta(finish_reason="stop", usage=Usage(1, 2))
+
+    async def count_tokens(self, prompt: Prompt) -> TokenCount:
+        return TokenCount(1)
+
+    async def context_length(self) -> int | None:
+        return None
+
+
 def specs() -> Mapping[str, ModelSpec]:
-    """By name: canned (fast), slow, flood, breaks, tiny, thinks, evil, and one whose name has slashes."""
+    """By name: canned (fast), slow, flood, breaks, tiny, thinks, echo, fails, evil, and one whose name has slashes."""
     engines = {
         "canned": lambda: CannedEngine(rate=100, seed=1),
         "acme/article-7B": lambda: CannedEngine(text=ARTICLE, rate=math.inf),
@@ -55,6 +87,9 @@ def specs() -> Mapping[str, ModelSpec]:
         "breaks": lambda: CannedEngine(text=SLOW_TEXT, rate=200, fail_after=10),
         "tiny": lambda: CannedEngine(rate=math.inf, context_length=300),
         "thinks": ThinkingEngine,
+        "echo": EchoEngine,
+        "echo-slowly": lambda: EchoEngine(pause=0.02),
+        "fails": lambda: EchoEngine(fails=True),
         "evil": lambda: CannedEngine(text="\n\n".join(PAYLOADS), rate=math.inf, context_length=100_000),
     }
     return {name: ModelSpec(name, name, "canned", make) for name, make in engines.items()}

@@ -31,9 +31,10 @@ from falconry.web.sanitiser import SAFE_LINK, clean
 LONGEST = 300_000  # characters of one text
 MOST_BRACKETS = 600  # `[` in one paragraph
 MOST_COLUMNS = 200  # `|` in one line
-LONGEST_LINE = 50_000  # characters of one line
+LONGEST_LINE = 20_000  # characters of one line
 MOST_LINES = 10_000
-MOST_CELLS = 15_000  # `|` in one text
+MOST_CELLS = 8_000  # `|` in one text
+PIECE = 4000  # characters; a browser lays out those pieces of a plain text alone that are in sight
 _LANGUAGE = re.compile(r"[\w+#.-]{1,30}")
 _TASK = re.compile(r"\[([ xX])\] ")
 _PARAGRAPH_END = re.compile(r"\n[ \t]*\n")
@@ -161,8 +162,16 @@ _MD = _parser()
 
 
 def plain(source: str) -> str:
-    """A text as it is, in one block."""
-    return f'<div class="plain">{escapeHtml(source)}</div>'
+    """A text as it is, in one block of several pieces, cut at line ends where there are any."""
+    pieces: list[str] = []
+    start = 0
+    while start < len(source) or not pieces:
+        end = start + PIECE
+        if end < len(source) and (line_end := source.rfind("\n", start + PIECE // 2, end)) >= 0:
+            end = line_end + 1
+        pieces.append(f'<div class="plain">{escapeHtml(source[start:end])}</div>')
+        start = end
+    return "".join(pieces)
 
 
 def is_bounded(source: str) -> bool:

@@ -121,6 +121,7 @@ _ATTRIBUTES = {
     "button": {"class"},
 } | {tag: set(_MATHML_ATTRIBUTES) for tag in _MATHML_TAGS}
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 SAFE_LINK = re.compile(r"(?:https?://|mailto:)[^\s]", re.IGNORECASE)
 
 _CLEANER = nh3.Cleaner(
@@ -135,5 +136,8 @@ _CLEANER = nh3.Cleaner(
 
 
 def clean(html: str) -> str:
-    """HTML of which only the harmless part is left."""
-    return _CLEANER.clean(html)
+    """HTML of which only the harmless part is left. Half a character, which an endpoint may send, becomes a mark."""
+    try:
+        return _CLEANER.clean(html)
+    except UnicodeEncodeError:
+        return _CLEANER.clean(_SURROGATE.sub("\ufffd", html))

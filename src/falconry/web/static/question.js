@@ -5,6 +5,9 @@ import { editBox } from "./edit_box.js";
 import { Versions } from "./versions.js";
 import { exact, time } from "./when.js";
 
+const SHOWN = 12_000; // characters; of a longer text a beginning is shown at first
+const PIECE = 4000; // characters that are laid out together: one long text at once takes a browser seconds
+
 export class Question {
   constructor(message, actions) {
     this.actions = actions;
@@ -27,13 +30,24 @@ export class Question {
 
   update(message) {
     this.message = message;
-    if (this.bubble.textContent !== message.text) this.bubble.textContent = message.text;
+    if (this.shown !== message.text) this.say(message.text);
     this.bubble.hidden = Boolean(this.box) || !message.text;
     const files = message.attachments ?? [];
     const key = files.map(({ id }) => id).join();
     if (key !== this.filesKey) this.files.replaceChildren(...(files.length ? [attached(files)] : []));
     this.filesKey = key;
     this.versions.update(message);
+  }
+
+  say(text) {
+    this.shown = text;
+    if (text.length <= SHOWN) return this.bubble.replaceChildren(text);
+    const more = button(t("show_all", { count: text.length.toLocaleString() }), null, () => {
+      const pieces = Array.from({ length: Math.ceil(text.length / PIECE) }, (_, n) => text.slice(n * PIECE, (n + 1) * PIECE));
+      this.actions.hold();
+      this.bubble.replaceChildren(...pieces.map((piece) => el("div", { className: "f-piece" }, piece)));
+    }, { label: true, className: "f-more" });
+    return this.bubble.replaceChildren(`${text.slice(0, PIECE)}…`, el("br"), more);
   }
 
   /** Whether later turns go without it: it got no answer. */
