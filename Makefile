@@ -11,7 +11,7 @@ LOCK := --universal --python-version 3.11 --no-emit-index-url --custom-compile-c
 
 .DEFAULT_GOAL := help
 .PHONY: help setup chat test test-torch check fix docs lock eyas soak clean \
-	bench-threads bench-context bench-stream bench-start bench-footprint bench-gateway bench-page compat screenshots
+	bench-threads bench-context bench-stream bench-start bench-search bench-footprint bench-gateway bench-page compat screenshots
 
 help: ## show this list
 	@echo "Falconry: chat with any open LLM, on your own machine. To begin: make chat"
@@ -69,6 +69,9 @@ bench-stream: $(VENV)/.dev ## what a streamed token costs the server
 
 bench-start: $(VENV)/.dev ## seconds from the command to the first token
 	$(PY) -m benchmarks.start $(ARGS)
+
+bench-search: $(VENV)/.dev ## milliseconds of a search over 100,000 messages, and the index's size, on both databases
+	$(PY) -m benchmarks.search $(ARGS)
 
 bench-footprint: ## packages and MB, in a fresh environment
 	$(PYTHON) benchmarks/footprint.py $(ARGS)
