@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,7 @@ from falconry.engines.canned import CannedEngine
 from falconry.engines.pool import EnginePool, ModelSpec
 from falconry.errors import InvalidRequest, ModelNotFound, NotFound, StaleConversation
 from falconry.messages import SamplingParams
+from falconry.storage.attachments import Attachments
 from falconry.storage.comparisons import ComparisonStore
 from falconry.storage.conversations import Conversations
 from falconry.storage.database import Database
@@ -44,7 +46,7 @@ def specs() -> dict[str, ModelSpec]:
 class House:
     comparisons: Comparisons
     chat: Chat
-    store: ComparisonStore
+    files: Attachments
 
 
 @asynccontextmanager
@@ -56,8 +58,7 @@ async def open_house(folder: Path, models: dict[str, ModelSpec]) -> AsyncGenerat
         stack.push_async_callback(pool.aclose)
         chat = Chat(Conversations(database), pool)
         stack.push_async_callback(chat.aclose)
-        store = ComparisonStore(database)
-        yield House(Comparisons(store, chat, pool), chat, store)
+        yield House(Comparisons(ComparisonStore(database), chat, pool), chat, Attachments(database))
 
 
 @pytest.fixture
@@ -75,6 +76,12 @@ async def until_text(house: House, column: str, characters: int) -> None:
     with house.chat.watch(column) as watcher:
         while (reply := house.chat.running(column)) is not None and len(reply.text) < characters:
             await watcher.wait(10)
+
+
+def turns(state: State) -> list[dict[str, Any]]:
+    """As they are told."""
+    told: list[dict[str, Any]] = json.loads(json.dumps(state_json(state)))["turns"]
+    return told
 
 
 def statuses(state: State) -> list[str]:
@@ -161,12 +168,46 @@ async def test_a_question_that_did_not_reach_a_model_can_be_tried_again(house: H
     await house.chat.ask(made.columns[0], "hello", parent_id=None, model="quick")
     state = await house.comparisons.finished(made.id)
     assert statuses(state) == ["complete", "none"]
-    assert state_json(state)["turns"][0]["answers"][1]["error"]["code"] == "not_asked"  # type: ignore[index]
+    assert turns(state)[0]["answers"][1]["error"]["code"] == "not_asked"
     await house.comparisons.retry(made.id, 1)
     state = await house.comparisons.finished(made.id)
     assert statuses(state) == ["complete", "complete"]
     assert [answer.text.strip() for answer in state.rounds[0].answers] == [QUICK.strip(), "other words"]
     assert [entry.comparison.id for entry in await house.comparisons.newest()] == [made.id]
+
+
+async def test_files_beside_a_question_reach_all_models(house: House) -> None:
+    file = await house.files.add("falcons.txt", "text/plain", 20, "Falcons are fast.")
+    made = await house.comparisons.create(["quick", "other", "third"])
+    await house.comparisons.ask(made.id, "", turn=0, attachments=[file.id])
+    state = await house.comparisons.finished(made.id)
+    assert [beside.name for beside in state.rounds[0].question.attachments] == ["falcons.txt"]
+    assert state.comparison.title == "falcons.txt"
+    assert await house.files.unsent() == []
+    for answer in state.rounds[0].answers:
+        assert "Falcons are fast." in (await house.chat.prompt(answer.id or "")).messages[-1].content
+    copied = await house.comparisons.continue_as_chat(made.id, 2)
+    await house.comparisons.delete(made.id)
+    reply = (await house.chat.messages(copied))[1]
+    assert "Falcons are fast." in (await house.chat.prompt(reply.id)).messages[-1].content
+
+
+async def test_a_file_that_is_gone_is_told_before_anybody_is_asked(house: House) -> None:
+    made = await house.comparisons.create(["quick", "other"])
+    with pytest.raises(NotFound):
+        await house.comparisons.ask(made.id, "hello", turn=0, attachments=["0" * 32])
+    assert (await house.comparisons.state(made.id)).rounds == ()
+
+
+async def test_a_column_that_is_about_to_be_asked_has_not_failed(house: House) -> None:
+    made = await house.comparisons.create(["quick", "other"])
+    asking = asyncio.create_task(house.comparisons.ask(made.id, "hello", turn=0))
+    seen = []
+    while not asking.done():
+        state = await house.comparisons.state(made.id)
+        seen += [answer["status"] for asked in turns(state) for answer in asked["answers"]]
+    await asking
+    assert set(seen) <= {"running", "complete"}
 
 
 async def test_nothing_is_asked_twice_from_two_tabs(comparisons: Comparisons) -> None:
@@ -230,7 +271,7 @@ async def test_nothing_of_a_blind_one_tells_a_model_before_the_vote(house: House
     ids = [answer.id or "" for answer in state.rounds[0].answers]
     for secret in (*made.models, *made.columns, *ids, "tokens", "context"):
         assert f'"{secret}"' not in told.replace('"tokens": null', "")
-    answers = state_json(state)["turns"][0]["answers"]  # type: ignore[index]
+    answers = turns(state)[0]["answers"]
     assert {answer["error"]["code"] for answer in answers if answer["error"]} == {"hidden_failure"}
     assert {answer["seconds"] for answer in answers} == {None}
     with pytest.raises(StaleConversation, match="Vote first"):
@@ -248,11 +289,11 @@ async def test_a_blind_one_grows_in_step_and_no_end_tells_who_was_quick(house: H
         while house.chat.running(quick) is not None:
             await watcher.wait(10)
     await until_text(house, made.columns[slow], 30)
-    answers = state_json(await house.comparisons.state(made.id))["turns"][0]["answers"]  # type: ignore[index]
+    answers = turns(await house.comparisons.state(made.id))[0]["answers"]
     assert [answer["status"] for answer in answers] == ["running", "running"]
     assert len(answers[0]["text"]) == len(answers[1]["text"]) > 0
     await until_text(house, made.columns[slow], len(QUICK) + 10)
-    answers = state_json(await house.comparisons.state(made.id))["turns"][0]["answers"]  # type: ignore[index]
+    answers = turns(await house.comparisons.state(made.id))[0]["answers"]
     assert [answers[slow]["status"], answers[1 - slow]["status"]] == ["running", "complete"]
     await house.comparisons.stop(made.id)
 

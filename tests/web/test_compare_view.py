@@ -18,7 +18,7 @@ from falconry.compare.comparisons import Comparisons
 from falconry.gate.gate import Gate
 from falconry.gate.route_table import read_routes
 from falconry.services import Services
-from falconry.storage.comparisons import Comparison
+from falconry.storage.votes import Comparison
 from falconry.web.compare_view import compare_view_router
 from tests.web.conftest import page_services, serve_app
 

@@ -11,7 +11,8 @@ from falconry.access.person import Person
 from falconry.api.request_body import RequestBody
 from falconry.api.schemas import Id, ModelName, Params
 from falconry.api.strict import StrictRoute
-from falconry.compare.comparisons import FEWEST_MODELS, MOST_MODELS, MOST_TURNS, Comparisons
+from falconry.compare.comparisons import FEWEST_MODELS, MOST_MODELS, Comparisons
+from falconry.compare.judging import MOST_TURNS
 from falconry.compare.told import comparison_json, results_json, state_json, vote_json
 from falconry.gate.identity import Asker
 from falconry.gate.marks import user

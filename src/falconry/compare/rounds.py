@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from falconry.chat.replies import Reply
 from falconry.messages import StoredMessage
-from falconry.storage.comparisons import Comparison, Vote
+from falconry.storage.votes import Comparison, Vote
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +20,17 @@ class Answer:
     """What one model says to a question.
 
     Attributes:
-        message: as stored; None where the question did not reach this column, as after a power cut.
+        message: as stored; None where the question has not reached this column: yet, or ever, as after a power cut.
         reply: the answer while it is written, and for whoever saw that its end.
         alone: asked for again by itself, so that it keeps nobody waiting.
+        asking: the question is on its way to this column.
     """
 
     place: int
     message: StoredMessage | None
     reply: Reply | None = None
     alone: bool = False
+    asking: bool = False
 
     @property
     def id(self) -> str | None:
@@ -41,7 +43,7 @@ class Answer:
 
     @property
     def running(self) -> bool:
-        return self.reply is not None and self.reply.status == "running"
+        return self.asking or (self.reply is not None and self.reply.status == "running")
 
     @property
     def text(self) -> str:

@@ -243,14 +243,15 @@ def _estimate(
 def _bootstrap(models: Sequence[str], kinds: Counter[Ballot]) -> dict[str, tuple[Interval, Interval]]:
     """Intervals of win rate and points: the middle 95 % of what other votes of the same kinds might have said.
 
-    Drawn from the votes and half a vote more for either side of every pair: five wins out of five are no certainty.
+    Half a vote more is imagined for either side of every pair that met: five wins out of five are no certainty.
     """
     outcomes = {ballot: _outcomes(ballot) for ballot in kinds}
-    known = _estimate(models, [(outcomes[ballot], count) for ballot, count in kinds.items()], None)
     met = sorted({pair for listed in outcomes.values() for pair, _ in listed})
     imagined = [[(pair, 1.0), ((pair[1], pair[0]), 0.0)] for pair in met]
     drawable = [*outcomes.values(), *imagined]
     weights = [*map(float, kinds.values()), *[0.5] * len(imagined)]
+    known = _estimate(models, zip(drawable, weights, strict=True), None)
+    rates = _estimate(models, [(outcomes[ballot], float(n)) for ballot, n in kinds.items()], known.strengths).rates
     chance = random.Random(0)  # noqa: S311 - the same figures for the same votes
     drawn = []
     for _ in range(RESAMPLES if models else 0):
@@ -259,7 +260,7 @@ def _bootstrap(models: Sequence[str], kinds: Counter[Ballot]) -> dict[str, tuple
         drawn.append(_estimate(models, votes, known.strengths))
     return {
         model: (
-            _between(known.rates[model], [draw.rates[model] for draw in drawn]),
+            _between(rates[model], [draw.rates[model] for draw in drawn]),
             _between(_points(known.strengths[model]), [_points(draw.strengths[model]) for draw in drawn]),
         )
         for model in models

@@ -12,7 +12,7 @@ from falconry.compare.rounds import Answer, Round, Shown, State, shown
 from falconry.compare.statistics import PairResult, Results
 from falconry.errors import FalconryError
 from falconry.messages import StoredMessage
-from falconry.storage.comparisons import Comparison, Vote
+from falconry.storage.votes import Comparison, Vote
 
 NOT_ASKED = FalconryError("Falconry ended before this model was asked.", code="not_asked").as_dict()
 HIDDEN_FAILURE = FalconryError(

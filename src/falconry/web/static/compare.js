@@ -6,6 +6,7 @@ import { Start } from "./compare_start.js";
 import { Composer } from "./composer.js";
 import { announce, button, el, language, notice, present, t } from "./dom.js";
 import * as options from "./options.js";
+import { register } from "./shortcuts.js";
 import * as sidebar from "./sidebar.js";
 
 const NEAR = 64; // pixels from the bottom that still count as being there
@@ -215,6 +216,8 @@ export async function mount(element) {
   scroller.addEventListener("scroll", () => { stuck = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR; }, { passive: true });
   new ResizeObserver(() => { if (stuck) scroller.scrollTop = 1e9; }).observe(rounds);
   document.addEventListener("keydown", keydown);
+  const votes = [["compare_keys_best", ["1", "2", "3", "4"]], ["compare_tie", "T"], ["compare_all_bad", "B"], ["compare_reveal", "R"]];
+  votes.forEach(([name, keys]) => register({ name: t(name), keys }));
   window.addEventListener("popstate", () => open(location.href, { push: false }));
   await present("#main");
   await open(location.href, { push: false });
