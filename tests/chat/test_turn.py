@@ -395,6 +395,7 @@ async def test_thinking_in_the_text_is_kept_apart_and_not_sent_again(open_chat: 
         conversation_id, reply_id = await ask(chat)
         reply = await ended(chat, await chat.message(reply_id))
         assert (reply.content, reply.thinking) == ("Answer", "\nhm\n")
+        assert reply.thinking_seconds is not None
         _, second = await chat.ask(conversation_id, "and?", parent_id=reply.id)
         await ended(chat, second)
         assert "hm" not in str(engine.prompts[-1])

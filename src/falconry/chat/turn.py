@@ -88,6 +88,8 @@ class Turn:
         self._finish_reason: FinishReason | None = None
         self._usage: Usage | None = None
         self._started = monotonic()
+        self._thought_from: float | None = None  # when the thinking began
+        self._thought_until: float | None = None
 
     async def run(self) -> None:
         status: Status = "complete"
@@ -187,6 +189,7 @@ class Turn:
                     text, thinking = tags.feed(delta)
                     self._text += add(text)
                     self._thinking += thinking
+                    self._time_thinking(text, thinking)
                     self._usage = delta.usage or self._usage
                     self._finish_reason = delta.finish_reason or self._finish_reason
                     if monotonic() - self._flushed >= FLUSH_SECONDS:
@@ -198,6 +201,12 @@ class Turn:
             self._text += add(text)
             self._thinking += thinking
         self._text, self._thinking = tags.whole(self._text, self._thinking)
+
+    def _time_thinking(self, text: str, thinking: str) -> None:
+        if thinking and self._thought_from is None:
+            self._thought_from = monotonic()
+        if text and self._thought_from is not None and self._thought_until is None:
+            self._thought_until = monotonic()
 
     # -- storing and showing
 
@@ -241,6 +250,7 @@ class Turn:
             usage=self._usage,
             error=error.as_dict() if error else None,
             seconds=round(monotonic() - self._started, 3),
+            thinking_seconds=self._thinking_seconds(),
         )
         try:
             await self._store.finish_reply(final)
@@ -251,6 +261,11 @@ class Turn:
             await self._store_later(final)
             return
         self._end(final)
+
+    def _thinking_seconds(self) -> float | None:
+        if self._thought_from is None:
+            return self._reply.message.thinking_seconds  # what was thought before it was continued
+        return round((self._thought_until or monotonic()) - self._thought_from, 1)
 
     async def _store_later(self, final: StoredMessage) -> None:
         while True:

@@ -34,9 +34,11 @@ def _owner() -> Column[str]:
 
 def _searched(table: str) -> list[SchemaItem]:
     """Under which number a row's words stand in the index (falconry.storage.search); NULL: they wait to be read."""
-    waits = text("search_seq IS NULL")
+    waits, is_in = text("search_seq IS NULL"), text("search_seq IS NOT NULL")
     return [
-        Column("search_seq", BigInteger, index=True),
+        Column("search_seq", BigInteger),
+        # Two, so that what waits is never looked for, and put in order, by the wrong one.
+        Index(f"ix_{table}_search_seq", "search_seq", sqlite_where=is_in, postgresql_where=is_in),
         Index(f"ix_{table}_search_waiting", "created_at", sqlite_where=waits, postgresql_where=waits),
     ]
 
@@ -165,6 +167,7 @@ messages = Table(
     Column("context", JSON(none_as_null=True)),
     Column("error", JSON(none_as_null=True)),
     Column("seconds", Float),
+    Column("thinking_seconds", Float),
     Column("created_at", Moment, nullable=False),
     # Which running process writes this reply; see `database.Owner`.
     Column("owner", Text),

@@ -109,8 +109,10 @@ class _Watched:
         left_out = reply.message.context.left_out if reply.message.context else 0
         if left_out != self.left_out:
             self.left_out = news["left_out"] = left_out
+            news["start_id"] = reply.message.context.start_id if reply.message.context else None
         if news:
-            news |= {"reply_id": reply.id, "thinking_seconds": live.thinking_seconds}
+            thought = reply.message.thinking_seconds or live.thinking_seconds  # stored: it is being continued
+            news |= {"reply_id": reply.id, "thinking_seconds": thought}
         return news
 
 
@@ -141,7 +143,7 @@ async def follow(
             while not stopping.is_set():
                 events: list[bytes] = []
                 if watched is not None and watched.reply.status != "running":
-                    events.append(await _final(chat, watched.reply, live_replies, language))
+                    events.append(await _final(chat, watched.reply, language))
                     watched = None
                 reply = chat.running(conversation_id)
                 if watched is None or reply is not watched.reply or reply.version == watched.version:
@@ -199,7 +201,7 @@ async def _wake_at_the_end(stopping: asyncio.Event, watcher: Watcher) -> None:
     watcher.wake()
 
 
-async def _final(chat: Chat, reply: Reply, live_replies: LiveReplies, language: Language) -> bytes:
+async def _final(chat: Chat, reply: Reply, language: Language) -> bytes:
     versions = (await chat.versions([reply.message])).get(reply.id, [])
     shown = message_json(reply.message, language, versions)
-    return encode_json(shown | {"thinking_seconds": live_replies.of(reply).thinking_seconds}, event="status")
+    return encode_json(shown, event="status")

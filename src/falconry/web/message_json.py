@@ -34,6 +34,7 @@ def message_json(message: StoredMessage, language: Language, versions: Sequence[
         "model": message.model,
         "tokens": tokens,
         "seconds": message.seconds,
+        "thinking_seconds": message.thinking_seconds,
         "tokens_per_second": round(tokens / message.seconds, 1) if tokens and message.seconds else None,
         "finish_reason": message.finish_reason,
         "error_code": message.error["code"] if message.error else None,
