@@ -1,6 +1,6 @@
 // The model picker: fed from the API, remembered per browser, and set by what a conversation was answered with.
 import { get } from "./api.js";
-import { fileSize, notice, store, t } from "./dom.js";
+import { fileSize, store, t } from "./dom.js";
 
 const ENGINES = { openai: "API", tgi: "TGI" };
 let models = [];
@@ -28,12 +28,14 @@ export async function refresh() {
   const names = models.map((model) => model.name);
   const wanted = [wished, chosen, store.get("model")].find((name) => names.includes(name));
   pick(wanted ?? models.find((model) => model.default)?.name ?? names[0] ?? null);
-  const choices = models.map((model) => [label(model), model.name]);
-  const offered = JSON.stringify([choices, chosen]);
+  const offered = offer();
   if (offered === shown) return { __type__: "update" };
   shown = offered;
-  return { __type__: "update", choices, value: chosen };
+  const [choices, value] = JSON.parse(offered);
+  return { __type__: "update", choices, value };
 }
+
+const offer = () => JSON.stringify([models.map((model) => [label(model), model.name]), chosen]);
 
 function pick(name) {
   if (name === chosen) return;
@@ -50,17 +52,14 @@ async function ask(name) {
   if (name === chosen) listeners.forEach((listener) => listener(chosen));
 }
 
-/** A reply has ended: what the server has refused meanwhile is said, since it was left out of the request. */
+/** A reply has ended: by then it is known what the server has refused, and what was left out of the request for that. */
 export async function learn() {
   const before = supports();
   models = (await get("/api/models")).models;
   const now = models.find((model) => model.name === chosen);
   if (!now) return;
   asked.set(chosen, now.supports);
-  if (JSON.stringify(before) === JSON.stringify(now.supports)) return;
-  const lost = (before ?? []).filter((name) => !now.supports.includes(name) && name in names());
-  if (lost.length) notice(t("learnt_unsupported", { model: now.title, names: lost.map((name) => names()[name]).join(t("comma")) }), { seconds: 12 });
-  listeners.forEach((listener) => listener(chosen));
+  if (JSON.stringify(before) !== JSON.stringify(now.supports)) listeners.forEach((listener) => listener(chosen));
 }
 
 /** The params that a model may not take, by their names in `supports`. */
@@ -82,6 +81,7 @@ export function choose(name) {
   wished = null;
   store.set("model", name);
   pick(name);
+  shown = offer(); // the dropdown shows it already
 }
 
 /** A conversation or a persona wants a model; null is the one that the browser remembers. */

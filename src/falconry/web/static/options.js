@@ -258,6 +258,14 @@ export function request() {
   };
 }
 
+/** The names of the params that are set, and that the model's server does not take. A schema is never left out. */
+export function unheard() {
+  const known = models.supports();
+  const base = defaults();
+  const lost = ([name]) => known && !["system", "json_schema"].includes(name) && !known.includes(name) && values[name] !== base[name];
+  return Object.entries(labels()).filter(lost).map(([, label]) => label);
+}
+
 /** The present options as a persona has them: only what differs from the defaults. */
 export function asPersona() {
   const { model, system, params } = request();

@@ -39,15 +39,19 @@ options.onChange(() => {
 /** For Gradio's dropdown. */
 export async function refresh() {
   const personas = await list();
-  const persona = current();
   const choices = [[t("persona_none"), NONE], ...personas.map(({ name, id }) => [name, id])];
-  if (persona && !persona.id) choices.push([persona.name, GONE]);
-  return { __type__: "update", choices, value: persona ? (persona.id ?? GONE) : NONE };
+  if (shown() === GONE) choices.push([current().name, GONE]);
+  return { __type__: "update", choices, value: shown() };
+}
+
+/** What of its choices is the one. */
+function shown() {
+  return current() ? (current().id ?? GONE) : NONE;
 }
 
 /** The person has chosen in Gradio's dropdown. */
 export async function chosen(id) {
-  if (!id || id === GONE || id === (current()?.id ?? NONE)) return;
+  if (!id || id === shown()) return;
   const persona = (await list()).find((one) => one.id === id) ?? null;
   choose(persona);
 }

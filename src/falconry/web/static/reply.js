@@ -17,10 +17,11 @@ export class Reply {
     this.details = el("details", { className: "f-thinking", hidden: true }, this.summary, this.thinking.element);
     this.dots = el("div", { className: "f-dots", role: "img", aria: { label: t("waiting") } }, el("i"), el("i"), el("i"));
     this.ending = el("div", { className: "f-ending", hidden: true });
+    this.unheard = el("p", { className: "f-unheard f-muted", role: "note", hidden: true });
     this.foot = this.makeFoot(message);
     this.element = el(
       "article", { className: "f-turn f-reply", dataset: { id: message.id }, tabIndex: -1, aria: { label: t("assistant") } },
-      el("h2", { className: "f-hidden" }, t("assistant")), this.persona, this.details, this.text.element, this.dots, this.ending, this.foot,
+      el("h2", { className: "f-hidden" }, t("assistant")), this.persona, this.details, this.text.element, this.dots, this.ending, this.unheard, this.foot,
     );
     this.update(message);
   }
@@ -55,6 +56,12 @@ export class Reply {
     this.name.textContent = message.persona ?? "";
     this.key = "";
     this.show();
+  }
+
+  /** Names of options that the model's server did not take. */
+  setUnheard(names) {
+    this.unheard.hidden = !names.length;
+    this.unheard.textContent = names.length ? t("left_out_options", { names: names.join(t("comma")) }) : "";
   }
 
   /** A reply that goes on, as a whole. */
