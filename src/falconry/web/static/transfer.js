@@ -47,8 +47,7 @@ async function upload(file) {
 /** A place to drop a file at, or to choose one with. */
 export function openImport() {
   const told = el("div", { className: "f-import-told", role: "status" });
-  const input = el("input", { type: "file", accept: ".json,.zip,application/json,application/zip", className: "f-hidden", tabIndex: -1, onchange: () => take(input.files) });
-  input.setAttribute("aria-label", t("import_choose"));
+  const input = el("input", { type: "file", accept: ".json,.zip,application/json,application/zip", hidden: true, onchange: () => take(input.files) });
   const choose = button(t("import_choose"), "upload", () => input.click(), { label: true, className: "f-solid" });
   const zone = el("div", { className: "f-import-drop" }, icon("file"), el("p", {}, t("import_drop")), choose, input);
   const made = dialog(t("import_title"), el("p", { className: "f-muted" }, t("import_more")), zone, told);

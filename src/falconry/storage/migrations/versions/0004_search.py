@@ -98,7 +98,7 @@ def upgrade() -> None:
     op.execute("ALTER TABLE conversations ADD COLUMN source TEXT")
     for table in ("messages", "conversations"):
         op.execute(f"ALTER TABLE {table} ADD COLUMN search_seq BIGINT")
-        op.execute(f"CREATE INDEX ix_{table}_search_seq ON {table} (search_seq)")
+        op.execute(f"CREATE INDEX ix_{table}_search_seq ON {table} (search_seq) WHERE search_seq IS NOT NULL")
         op.execute(f"CREATE INDEX ix_{table}_search_waiting ON {table} (created_at) WHERE search_seq IS NULL")
     for statement in _SQLITE if connection.dialect.name == "sqlite" else _POSTGRESQL:
         connection.exec_driver_sql(statement)
