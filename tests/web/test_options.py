@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import Locator, Page, expect
 
+from falconry.library.library import Library
+from falconry.library.values import Persona
+from tests.web.axe import faults
 from tests.web.conftest import OpenPage, Site
 from tests.web.test_chat_page import ask, ended, replies
 
@@ -283,3 +287,44 @@ async def test_a_persona_that_is_gone_keeps_its_name(open_page: OpenPage, site: 
     await expect(field(page, "system")).to_have_value("Old.")
     await choose(page, "None")
     await expect(field(page, "system")).to_have_value(re.compile("helpful and honest"))
+
+
+@pytest.mark.parametrize(
+    "browser_options",
+    [
+        {"color_scheme": "light"},
+        {"color_scheme": "dark"},
+        {"viewport": {"width": 400, "height": 800}, "locale": "zh-CN"},
+    ],
+    ids=["light", "dark", "phone-zh"],
+)
+async def test_axe_finds_nothing_serious(open_page: OpenPage, browser_options: dict[str, Any]) -> None:
+    page = await open_page(model="thinks", **browser_options)
+    await page.locator("#options-button").click()
+    await expect(picked(page)).not_to_have_value("")
+    await field(page, "top-k").fill("40")
+    await field(page, "top-p").fill("7")
+    await expect(note(page, "top_p")).to_be_visible()
+    assert await faults(page) == []
+    await page.locator("#personas button").first.click()
+    await expect(page.get_by_role("listitem")).not_to_have_count(0)
+    assert await faults(page) == []
+    await page.locator(".f-shelf .f-solid").first.click()
+    await page.locator(".f-shelf summary").click()
+    assert await faults(page) == []
+
+
+async def test_a_hostile_persona_does_nothing(open_page: OpenPage, site: Site) -> None:
+    hostile = "<img src=x onerror=window.hit=1>${window.hit=1}{{window.hit=1}}"
+    library = Library.on(site.services.database)
+    known = await library.add_persona(Persona(hostile, hostile, hostile, starters=(hostile,), language="zz"))
+    page = await open_page(model="thinks")
+    await open_options(page)
+    await choose(page, hostile)
+    await expect(page.get_by_role("heading", name=hostile)).to_be_visible()
+    await (await personas_dialog(page)).get_by_role("button", name=f"Edit persona: {hostile}").click()
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name=hostile, exact=True).click()
+    await ended(page)
+    assert await page.evaluate("window.hit") is None
+    await library.remove_persona(known.id)
