@@ -57,7 +57,7 @@ So a dive of a kilometre would end at $v = \\sqrt{2 g h}$, if there were no air.
 TEXT = "".join(ANSWER.replace("{n}", str(n)) for n in range(60))
 TOKENS = tokenize(TEXT)
 CONTEXT = 1_000_000  # everything fits: what is measured is the page and not the context window
-RUNS = ("100@50", "750@50", "1000@200")
+RUNS = ("100@50", "750@50", "300@100", "1000@200")
 
 
 def reply_text(tokens: int) -> str:
