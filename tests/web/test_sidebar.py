@@ -228,7 +228,9 @@ async def test_recently_deleted_ones_are_restored_or_go_for_good(open_page: Open
     gone = trash.get_by_role("listitem").filter(has_text="one").get_by_role("button").last
     await gone.click()
     await expect(trash.get_by_role("listitem")).to_have_count(2)  # the first press asks
-    await gone.click()
+    async with page.expect_response(re.compile("forever=true")) as answer:
+        await gone.click()
+    assert (await answer.value).ok
     await expect(trash.get_by_role("listitem")).to_have_text(re.compile("three"))
     await trash.get_by_role("button", name="Delete all for good").click()
     await trash.get_by_role("button", name="Press again").click()
