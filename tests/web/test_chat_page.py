@@ -317,7 +317,8 @@ async def test_phone_has_no_sideways_scrolling(open_page: OpenPage) -> None:
         model="acme/article-7B", viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True
     )
     await expect(page.locator("#side nav")).to_be_hidden()
-    await ask(page, "w" * 200)
+    await prompt(page).fill("w" * 200)
+    await page.get_by_role("button", name="Submit").click()
     await ended(page)
     widths = "[document.documentElement.scrollWidth, document.querySelector('.f-scroller').scrollWidth]"
     assert max(await page.evaluate(widths)) <= 390

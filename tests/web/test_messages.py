@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import httpx
 import pytest
 from playwright.async_api import Locator, Page, expect
 
@@ -173,6 +174,47 @@ async def test_the_notice_of_what_was_left_out_stands_where_the_model_begins_to_
     await expect(page.get_by_role("dialog")).to_have_count(0)
     await expect(questions(page).first).to_be_in_viewport()
     await expect(questions(page).first).to_be_focused()
+
+
+async def test_files_show_their_text_and_an_edit_may_leave_some_out(open_page: OpenPage, site: Site) -> None:
+    chat = site.services.chat
+    conversation = await chat.create_conversation()
+    files = []
+    async with httpx.AsyncClient(base_url=site.url) as client:
+        for name in ("falcons.txt", "owls.txt"):
+            answer = await client.post("/api/attachments", params={"name": name}, content=f"All about {name}".encode())
+            files.append(answer.json()["id"])
+    await chat.ask(conversation.id, "read these", parent_id=None, model="echo", attachments=files)
+    page = await open_page(f"/?c={conversation.id}", model="echo")
+    await ended(page)
+    chips = questions(page).locator(".f-file")
+    await expect(chips).to_have_text([re.compile(r"falcons\.txt.*byte"), re.compile(r"owls\.txt")])
+    await chips.first.click()
+    await expect(page.get_by_role("dialog").locator("pre")).to_have_text("All about falcons.txt")
+    await page.keyboard.press("Escape")
+    await expect(chips.first).to_be_focused()
+    await questions(page).hover()
+    await named(questions(page), "Edit").click()
+    await named(questions(page), "Remove falcons.txt").click()
+    await page.keyboard.press("Escape")
+    await expect(chips).to_have_count(2)
+    await named(questions(page), "Edit").click()
+    await named(questions(page), "Remove falcons.txt").click()
+    await questions(page).get_by_role("textbox").press("Enter")
+    await expect(chips).to_have_text([re.compile(r"owls\.txt")])
+    await ended(page)
+    await expect(replies(page)).not_to_contain_text("All about falcons")
+
+
+async def test_thinking_keeps_its_seconds(open_page: OpenPage) -> None:
+    page = await open_page(model="thinks")
+    await ask(page, "hm?")
+    await ended(page)
+    summary = replies(page).locator("summary")
+    told = re.compile(r"Thought for [\d.]+ s")
+    await expect(summary).to_have_text(told)
+    await page.reload()
+    await expect(summary).to_have_text(told)
 
 
 async def test_time_is_told_and_the_exact_one_on_demand(open_page: OpenPage) -> None:

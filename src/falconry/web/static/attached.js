@@ -2,9 +2,10 @@
 import { getText } from "./api.js";
 import { button, copy, dialog, el, fileSize, icon, t } from "./dom.js";
 
-/** A list of chips. A file is {id, name, size, characters}. */
-export function attached(files) {
-  return el("ul", { className: "f-attached", aria: { label: t("attached_files") } }, ...files.map((file) => el("li", {}, chip(file))));
+/** A list of chips. A file is {id, name, size, characters}; with `remove(file)` each can be taken away. */
+export function attached(files, remove = null) {
+  const entry = (file) => el("li", {}, chip(file), remove && button(t("attached_remove", { name: file.name }), "close", () => remove(file)));
+  return el("ul", { className: "f-attached", aria: { label: t("attached_files") } }, ...files.map(entry));
 }
 
 function chip(file) {

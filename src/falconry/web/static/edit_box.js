@@ -4,10 +4,10 @@ import { button, el, store, t } from "./dom.js";
 const touch = matchMedia("(hover: none) and (pointer: coarse)"); // there, Enter is the only way to break a line
 
 /**
- * Gives the element. `send(text)` says whether it went; `close()` is called when the box has to go. What was typed
- * survives a reload, under the message's id.
+ * Gives the element. `send(text)` says whether it went; `close()` is called when the box has to go. `mayBeEmpty()`: there
+ * are files that need no words. What was typed survives a reload, under the message's id.
  */
-export function editBox({ id, text, send, close }) {
+export function editBox({ id, text, send, close, mayBeEmpty }) {
   const key = `edit.${id}`;
   const box = el("textarea", { value: store.get(key) ?? text, dir: "auto", rows: 1, aria: { label: t("edit_message") } });
   const sending = button(t("send_edit"), null, () => go(), { label: true, className: "f-primary" });
@@ -26,7 +26,7 @@ export function editBox({ id, text, send, close }) {
     close();
   };
   async function go() {
-    if (busy || !box.value.trim()) return;
+    if (busy || !(box.value.trim() || mayBeEmpty())) return;
     busy = true;
     if (await send(box.value)) leave();
     busy = false;

@@ -40,7 +40,7 @@ export async function showLeftOut({ conversation, start, count, later, jump }) {
   const shown = dialog(t("left_out_title"), note, list, more);
   const entry = ({ id, role, text }) => {
     const line = el("button", { type: "button", onclick: () => { shown.close(); jump(id); } },
-      el("b", {}, t(role === "user" ? "you" : "assistant")), " ", el("bdi", {}, text.slice(0, 200).trim() || t("ended_empty")));
+      el("span", {}, el("b", {}, t(role === "user" ? "you" : "assistant")), " ", el("bdi", {}, text.slice(0, 200).trim() || t("ended_empty"))));
     return el("li", {}, line);
   };
   // Newest first: what has just fallen out is what somebody looks for.

@@ -47,8 +47,8 @@ export function messageActions(page) {
     }),
 
     /** Sends a question in other words, as another version of it. Says whether it went. */
-    edit: (id, content) => page.once(async () => {
-      const body = { ...options.request(), content, parent_id: open.head, edit_of: id };
+    edit: (id, content, attachments) => page.once(async () => {
+      const body = { ...options.request(), content, attachments, parent_id: open.head, edit_of: id };
       const { message, reply } = await post(`/api/conversations/${open.id}/replies`, body);
       log().cut(id);
       page.asked(message, reply);

@@ -42,7 +42,7 @@ export class Question {
   say(text) {
     this.shown = text;
     if (text.length <= SHOWN) return this.bubble.replaceChildren(text);
-    const more = button(t("show_all", { count: text.length.toLocaleString() }), null, () => {
+    const more = button(t("show_all", { number: text.length.toLocaleString() }), null, () => {
       const pieces = Array.from({ length: Math.ceil(text.length / PIECE) }, (_, n) => text.slice(n * PIECE, (n + 1) * PIECE));
       this.actions.hold();
       this.bubble.replaceChildren(...pieces.map((piece) => el("div", { className: "f-piece" }, piece)));
@@ -55,19 +55,33 @@ export class Question {
     this.note.hidden = !unsent;
   }
 
+  /** The text becomes a box, and the files can be taken away. */
   edit() {
     if (this.box) return this.box.querySelector("textarea").focus();
+    let files = this.message.attachments ?? [];
+    const show = (removable) => {
+      const remove = (file) => {
+        files = files.filter((other) => other !== file);
+        show(true);
+        this.box.querySelector("textarea").focus();
+      };
+      this.files.replaceChildren(...(files.length ? [attached(files, removable ? remove : null)] : []));
+    };
     const close = () => {
       this.box?.remove();
       this.box = null;
       this.bubble.hidden = !this.message.text;
       this.foot.hidden = false;
+      files = this.message.attachments ?? [];
+      show(false);
       this.editing.focus();
     };
-    this.box = editBox({ id: this.message.id, text: this.message.text, send: (text) => this.actions.edit(this.message.id, text), close });
+    const send = (text) => this.actions.edit(this.message.id, text, files.map((file) => file.id));
+    this.box = editBox({ id: this.message.id, text: this.message.text, send, close, mayBeEmpty: () => files.length > 0 });
     this.bubble.hidden = true;
     this.foot.hidden = true;
     this.actions.hold();
+    show(true);
     return this.bubble.after(this.box);
   }
 }
