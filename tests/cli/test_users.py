@@ -98,7 +98,7 @@ async def test_conversations_go_where_the_command_says(falconry: Run, tmp_path: 
     add(falconry, "bob")
     done = falconry("users", "role", "bob", "admin")
     done = falconry("users", "remove", "ada", "--give-to", "bob", "--yes")
-    assert "1 conversations go to bob" in done.stderr
+    assert "1 conversation goes to bob" in done.stderr
     assert falconry("users", "list").stdout.splitlines()[1].split()[3] == "1"
     assert "nobody has to log in any more" in falconry("users", "remove", "bob", "--yes").stderr
     assert "the question of before" in falconry("chat", "--model", "canned", "-c", stdin="/exit\n").stderr
