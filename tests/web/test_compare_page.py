@@ -7,8 +7,9 @@ from collections.abc import AsyncGenerator
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import FilePayload, Locator, Page, expect
 
+from tests.web.axe import faults
 from tests.web.conftest import OpenPage, Site
 from tests.web.wire import Wire
 
@@ -289,3 +290,52 @@ async def test_in_chinese(open_page: OpenPage) -> None:
     await expect(vote(page)).to_contain_text("哪个回答更好？")
     await page.keyboard.press("t")
     await expect(vote(page)).to_contain_text("你的投票： 一样好")
+
+
+async def test_a_file_is_read_by_all(open_page: OpenPage, site: Site) -> None:
+    page = await open_page("/compare")
+    await choose(page, "thinks", "canned")
+    file: FilePayload = {"name": "falcons.txt", "mimeType": "text/plain", "buffer": b"Falcons are fast."}
+    await page.locator("#composer-buttons input[type=file]").set_input_files(file)
+    await expect(page.locator(".f-tray li")).to_contain_text("falcons.txt")
+    await expect(page.locator("#submit")).to_have_attribute("aria-disabled", "false")
+    await ask(page, "What is in it?")
+    await expect(vote(page)).to_be_visible(timeout=15_000)
+    await expect(page.locator(".f-attached")).to_contain_text("falcons.txt")
+    await expect(answers(page).first).to_contain_text("Falcons are fast.")
+    await expect(page.locator(".f-tray li")).to_have_count(0)
+
+
+@pytest.mark.parametrize("options", [{}, {"color_scheme": "dark"}, {"viewport": {"width": 400, "height": 800}}])
+async def test_axe_finds_nothing_serious(open_page: OpenPage, site: Site, options: dict[str, object]) -> None:
+    page = await open_page("/compare", **options)
+    await compared(page, "canned", "acme/article-7B", "thinks")
+    assert await faults(page) == []
+    await page.keyboard.press("1")
+    await page.keyboard.press("Enter")
+    await expect(vote(page)).to_contain_text("Your vote: Answer A")
+    await page.get_by_role("link", name="Results").click()
+    await expect(page.locator(".f-intervals circle").first).to_be_visible()
+    assert await faults(page) == []
+    await page.get_by_role("link", name="New comparison").click()
+    await expect(page.locator(".f-history li")).to_be_visible()
+    assert await faults(page) == []
+    await page.locator(".f-history li button").click()
+    await expect(page.get_by_role("button", name="Delete for good")).to_be_visible()
+    assert await faults(page) == []
+
+
+async def test_everything_by_keyboard(open_page: OpenPage) -> None:
+    page = await open_page("/compare")
+    await choose(page, "canned", "thinks")
+    await page.locator("#prompt textarea").focus()
+    await page.keyboard.type("Hello?")
+    await page.keyboard.press("Enter")
+    await expect(vote(page)).to_be_visible(timeout=15_000)
+    for _ in range(12):  # from the answers to the vote
+        await page.keyboard.press("Tab")
+        if await page.evaluate("document.activeElement.textContent.startsWith('Left is better')"):
+            break
+    await page.keyboard.press("Space")
+    await expect(vote(page)).to_contain_text("Your vote: Answer A")
+    await expect(page.locator("#prompt textarea")).to_be_focused()
