@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from falconry.messages import SamplingParams
+from tests.api.test_conversations import events
 from tests.conftest import LiveServer
 from tests.library.test_values import FULL
 
@@ -153,6 +154,23 @@ async def test_a_schema_is_kept_with_its_reply(server: LiveServer) -> None:
     reply = (await server.client.get(f"/api/replies/{answer.json()['reply']['id']}")).json()
     assert reply["params"]["grammar"]["kind"] == "json_schema"
     assert json.loads(reply["params"]["grammar"]["text"]) == schema
+
+
+async def test_a_model_is_held_to_a_schema_and_what_is_cut_is_not_continued(server: LiveServer) -> None:
+    conversation = (await server.client.post("/api/conversations")).json()["id"]
+    schema = {"type": "object", "properties": {"bird": {"enum": ["kestrel", "merlin"]}}, "required": ["bird"]}
+    head = None
+    for max_tokens in (100, 8):
+        body = {"content": "A bird?", "parent_id": head, "model": "eyas"}
+        body["params"] = {"json_schema": schema, "max_tokens": max_tokens}
+        reply = (await server.client.post(f"/api/conversations/{conversation}/replies", json=body)).json()["reply"]
+        reply = (await events(server, reply["id"]))[-1][2]
+        head = reply["id"]
+        if max_tokens == 100:
+            assert json.loads(reply["content"])["bird"] in ("kestrel", "merlin")
+    assert (reply["finish_reason"], reply["content"][:1]) == ("length", "{")
+    again = await server.client.post(f"/api/replies/{head}/continue")
+    assert (again.status_code, again.json()["error"]["code"]) == (400, "cannot_continue_shape")
 
 
 async def test_which_params_reach_a_model_is_known_before_its_first_use(server: LiveServer) -> None:

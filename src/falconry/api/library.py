@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -113,7 +114,7 @@ def library_router(services: Services) -> APIRouter:
 
         One whose name is taken gets a number behind it; `skipped` are those that were there already exactly so.
         """
-        new, skipped = await mine(asker).import_personas(read_personas(body))
+        new, skipped = await mine(asker).import_personas(await asyncio.to_thread(read_personas, body))
         return {"personas": [_persona_json(each) for each in new], "skipped": skipped}
 
     @router.put("/personas/{persona_id}")

@@ -155,6 +155,12 @@ class Chat(Archive):
         if old.role != "assistant":
             raise InvalidRequest("This is not a reply.", code="not_a_reply")
         self._refuse_while_running(old.conversation_id)
+        if old.content and old.params is not None and old.params.grammar is not None:
+            raise InvalidRequest(
+                "A reply of a given shape cannot be continued: its shape would begin anew. Regenerate it instead, with "
+                "more new tokens.",
+                code="cannot_continue_shape",
+            )
         async with self._pool.engine(old.model) as engine:
             if old.content and not engine.can_continue:
                 raise InvalidRequest(

@@ -132,7 +132,8 @@ class Turn:
     async def _can_go_on(self) -> bool:
         """Whether the engine can take up a reply from its partial text, or there is none to take up."""
         async with self._pool.engine(self._request.model) as engine:
-            return engine.can_continue or not self._text
+            # A given shape would begin anew.
+            return not self._text or (engine.can_continue and self._request.params.grammar is None)
 
     async def _generate_once(self) -> None:
         async with self._pool.engine(self._request.model) as engine:

@@ -149,7 +149,7 @@ class Library:
 
 
 def _persona(entry: StoredEntry[dict[str, Any]]) -> KnownPersona:
-    return KnownPersona(entry.id, persona_from(entry.content))
+    return KnownPersona(entry.id, persona_from(entry.content, known=True))
 
 
 def _prompt(entry: StoredEntry[str]) -> KnownPrompt:

@@ -17,7 +17,7 @@ from falconry.storage.database import Database
 from falconry.storage.tables import personas, prompts, users
 from falconry.storage.values import new_id, storable
 
-MOST_ENTRIES = 500
+MOST_ENTRIES = 200
 """Of each kind for one person; no list is longer."""
 Content = TypeVar("Content")
 

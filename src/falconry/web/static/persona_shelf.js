@@ -71,7 +71,7 @@ function editor(persona) {
   const params = persona.params ?? {};
   const name = field(t("name"), { value: persona.name ?? "", maxLength: 80 });
   const description = field(t("description"), { value: persona.description ?? "", required: false, maxLength: 400 });
-  const system = area(t("system"), { value: persona.system ?? "", rows: 7, maxLength: 50_000 });
+  const system = area(t("system"), { value: persona.system ?? "", rows: 7, maxLength: 20_000 });
   const model = choice(t("model"), modelChoices(persona.model), {});
   model.input.value = persona.model ?? "";
   const spoken = choice(t("persona_language"), languageChoices(persona.language), {});

@@ -29,7 +29,7 @@ async function remove(id) {
 
 function editor(prompt) {
   const name = field(t("name"), { value: prompt.name ?? "", maxLength: 80 });
-  const content = area(t("prompt_text"), { value: prompt.content ?? "", required: true, rows: 8, maxLength: 50_000 });
+  const content = area(t("prompt_text"), { value: prompt.content ?? "", required: true, rows: 8, maxLength: 20_000 });
   return {
     parts: [name.element, content.element, el("p", { className: "f-muted" }, t("prompt_places", { example: "{{text}}" }))],
     values: () => ({ name: name.input.value, content: content.input.value }),
