@@ -229,6 +229,7 @@ async def test_files_stay_with_their_draft(open_page: OpenPage) -> None:
     page = await open_page()
     await ask(page, "first")
     await ended(page)
+    first = "/?" + page.url.partition("?")[2]
     await attach(page, NOTES)
     await expect(ready(page)).to_have_count(1)
     await page.get_by_role("link", name="New chat").click()
@@ -240,11 +241,31 @@ async def test_files_stay_with_their_draft(open_page: OpenPage) -> None:
     await page.get_by_role("button", name="中文").click()
     await expect(page.get_by_role("button", name="发送")).to_be_visible()
     await expect(ready(page)).to_contain_text("report.pdf")
-    await page.locator("#conversations a").first.click()
+    await page.locator(f'#conversations a[href="{first}"]').click()
     await expect(ready(page)).to_contain_text("notes.md")
+    await ended(page)
     await prompt(page).press("Enter")
     await ended(page, 2)
     await expect(page.locator(".f-question").last).to_contain_text("notes.md")
+
+
+async def test_an_upload_goes_on_while_another_conversation_is_open(open_page: OpenPage) -> None:
+    page = await open_page()
+    await ask(page, "first")
+    await ended(page)
+    first = "/?" + page.url.partition("?")[2]
+    held: list[Route] = []
+    await page.route("**/api/attachments?name=*", lambda route: held.append(route))
+    await attach(page, NOTES)
+    await expect(chips(page)).to_have_count(1)
+    await page.get_by_role("link", name="New chat").click()
+    await expect(chips(page)).to_have_count(0)
+    async with page.expect_response("**/api/attachments?name=*"):
+        await held[0].continue_()
+    await page.locator(f'#conversations a[href="{first}"]').click()
+    await expect(ready(page)).to_contain_text("notes.md")
+    await page.get_by_role("link", name="New chat").click()
+    await expect(chips(page)).to_have_count(0)
 
 
 async def test_a_file_that_was_thrown_away_meanwhile_says_so(open_page: OpenPage, site: Site) -> None:

@@ -223,7 +223,7 @@ export class Composer {
     this.fill.end();
     this.menu.close();
     type(this.box, text);
-    this.tray.restore(files);
+    this.tray.restore(next, files);
     this.opening = false;
     this.altered();
   }

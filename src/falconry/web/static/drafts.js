@@ -24,6 +24,12 @@ export function keep(id, { text, files }) {
   store.set(key(id), empty ? null : value);
 }
 
+/** A file whose upload ended when its conversation was not open any more. */
+export function addLater(id, file) {
+  const { text, files } = parsed(store.get(key(id))) ?? nothing();
+  store.set(key(id), JSON.stringify({ id, text, files: [...files, file], at: Date.now() }));
+}
+
 /** This tab shows another conversation now. */
 export function leave() {
   mine.set(null);

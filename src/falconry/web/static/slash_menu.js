@@ -37,21 +37,22 @@ export class SlashMenu {
       if (!question) this.dismissed = null;
       return this.close();
     }
-    const round = ++this.round;
     const text = key + question.query;
-    if (text === this.shown) return undefined;
+    if (text === this.wanted) return undefined; // shown already, or about to be
+    const round = ++this.round;
+    this.wanted = text;
     let entries = [];
     try {
       entries = await offered(question, this.actions);
     } catch (error) {
       this.dismissed = key;
+      this.close();
       return notice(error.message, { kind: "error" });
     }
     if (round !== this.round) return undefined;
     this.question = question;
     this.key = key;
     if (!entries.length || document.activeElement !== this.box) return this.close();
-    this.shown = text;
     return this.show(entries);
   }
 
@@ -68,7 +69,7 @@ export class SlashMenu {
 
   close() {
     this.round += 1;
-    this.shown = null;
+    this.wanted = null;
     if (!this.open) return;
     this.element.hidden = true;
     this.element.replaceChildren();

@@ -1,6 +1,7 @@
 // The files beside the message that is being written: a chip for each, from choosing it to sending it.
 import { getText, send } from "./api.js";
 import { announce, button, el, fileSize, icon, notice, t } from "./dom.js";
+import { addLater } from "./drafts.js";
 import { limits, unsent, upload } from "./upload.js";
 
 export class Tray {
@@ -9,6 +10,7 @@ export class Tray {
     this.changed = changed;
     this.putBack = putBack;
     this.chips = [];
+    this.owner = null; // the conversation whose files these are
     this.element = el("ul", { className: "f-tray", hidden: true, aria: { label: t("files_beside") } });
   }
 
@@ -43,11 +45,22 @@ export class Tray {
     this.tell();
   }
 
-  /** Shows the files of a draft. Those that the server has thrown away since say so. */
-  restore(files) {
+  /**
+   * Shows the files of another conversation's draft. Those that the server has thrown away since say so. What is still
+   * being uploaded goes on, and is found with its own draft.
+   */
+  restore(owner, files) {
+    this.chips.forEach((chip) => { chip.abort = null; });
     this.clear();
+    this.owner = owner;
     for (const file of files) this.put(new Chip(this, file));
     if (files.length) this.check().catch(() => { /* sending will tell */ });
+  }
+
+  /** An upload has ended that was begun before another conversation was opened. */
+  late(chip) {
+    if (chip.owner === this.owner) this.put(chip);
+    else addLater(chip.owner, chip.file);
   }
 
   async check() {
@@ -86,7 +99,7 @@ export class Tray {
 class Chip {
   /** `file` is what is known of it, with an id where it is uploaded; `source` the browser's File. */
   constructor(tray, file, source = null) {
-    Object.assign(this, { tray, file, source, state: file.id ? "ready" : "uploading" });
+    Object.assign(this, { tray, file, source, owner: tray.owner, state: file.id ? "ready" : "uploading" });
     this.name = el("bdi", { className: "f-upload-name" });
     this.facts = el("span", { className: "f-upload-facts" });
     this.bar = el("progress", { max: 1, value: 0, aria: { label: t("file_uploading", { name: file.name }) } });
@@ -112,8 +125,9 @@ class Chip {
     try {
       this.file = { ...(await done), pasted: this.file.pasted };
       this.state = "ready";
-      announce(t("file_attached", { name: this.file.name }));
       this.show();
+      if (!this.tray.chips.includes(this)) return void this.tray.late(this);
+      announce(t("file_attached", { name: this.file.name }));
     } catch (error) {
       if (error.name === "AbortError") return;
       this.retriable = !/^(file|pdf)_|^request_too_large$/.test(error.code ?? "");
