@@ -6,6 +6,7 @@ import { Question } from "./question.js";
 import { Reply } from "./reply.js";
 
 const NEAR = 48; // pixels from the bottom that still count as being there
+const MARKED = 2400; // milliseconds that a message is marked which somebody was led to
 const SOON = 400; // pixels from either end at which the next page is asked for
 
 export class Log {
@@ -37,9 +38,10 @@ export class Log {
   scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
     const below = scrollHeight - scrollTop - clientHeight;
-    // Off the bottom only by scrolling up: new text and late sizes move the bottom away by themselves.
+    // Off the bottom only by scrolling up: new text and late sizes move the bottom away by themselves. Where turns that
+    // come into sight turn out smaller than was guessed, the whole shrinks meanwhile.
     if (below < NEAR && !this.hasLater) this.stuck = true;
-    else if (scrollTop < this.top && scrollHeight >= this.height) this.stuck = false;
+    else if (scrollTop - this.top < Math.min(0, scrollHeight - this.height) - 1) this.stuck = false;
     this.top = scrollTop;
     this.height = scrollHeight;
     this.jump.hidden = this.stuck;
@@ -174,7 +176,7 @@ export class Log {
       turn.element.focus({ preventScroll: true });
       this.scrolled();
     }));
-    turn.element.onanimationend = (event) => event.target === turn.element && turn.element.classList.remove("f-marked");
+    setTimeout(() => turn.element.classList.remove("f-marked"), MARKED);
   }
 
   /** Which turn is the last, and what the model no longer sees. */
