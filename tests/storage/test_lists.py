@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select, update
 
 from falconry.errors import ConversationNotFound, InvalidRequest, NotAuthenticated, NotFound, ReplyNotFound
+from falconry.messages import Conversation
 from falconry.storage import folders as folders_module
 from falconry.storage.comparisons import ComparisonStore
 from falconry.storage.conversations import Conversations, Cursor
@@ -89,6 +91,17 @@ async def test_a_folder_shows_its_own_and_counts_them(store: Conversations) -> N
     assert (await store.get(made[0])).folder_id is None
     assert (await store.restore(made[1])).folder_id is None
     assert [folder.id for folder in await store.folders.all()] == [fish.id]
+
+
+async def test_a_folder_that_is_filled_and_deleted_at_once_holds_up_nobody(store: Conversations) -> None:
+    made = [(await store.create(str(n))).id for n in range(8)]
+    folder = await store.folders.create("Birds")
+    filling = [store.change(one, folder_id=folder.id) for one in made]
+    deleting = [store.folders.delete(folder.id) for _ in range(4)]
+    results = await asyncio.gather(*filling[:4], *deleting, *filling[4:], return_exceptions=True)
+    assert sum(result is None for result in results) == 1
+    assert all(isinstance(result, Conversation | NotFound) for result in results if result is not None)
+    assert {(await store.get(one)).folder_id for one in made} == {None}
 
 
 async def test_there_are_so_many_folders_and_no_more(store: Conversations, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -141,9 +141,9 @@ class Conversations(Messages, Replies):
             values |= {"title": storable(changes["title"]), "titled_by": "person"}
 
         def run(c: Connection) -> Conversation:
-            self._conversation(c, conversation_id, lock=True)
             if (folder_id := changes.get("folder_id")) is not None:
                 require_folder(c, self._owner_id, folder_id)
+            self._conversation(c, conversation_id, lock=True)
             values["version"] = conversations.c.version + 1
             c.execute(update(conversations).where(conversations.c.id == conversation_id).values(values))
             return self._conversation(c, conversation_id)

@@ -65,7 +65,7 @@ class Folders:
         """Raises NotFound."""
 
         def run(c: Connection) -> Folder:
-            require_folder(c, self._owner_id, folder_id)
+            require_folder(c, self._owner_id, folder_id, changed=True)
             c.execute(update(folders).where(folders.c.id == folder_id).values(name=storable(name)))
             return _counted(c, folders.c.id == folder_id)[0]
 
@@ -75,17 +75,21 @@ class Folders:
         """Delete a folder; its conversations stay, without one. Raises NotFound."""
 
         def run(c: Connection) -> None:
-            require_folder(c, self._owner_id, folder_id)
+            require_folder(c, self._owner_id, folder_id, changed=True)
             c.execute(delete(folders).where(folders.c.id == folder_id))
 
         await self._db.write(run)
 
 
-def require_folder(c: Connection, owner_id: str, folder_id: str) -> None:
-    """Raises NotFound where a person has no such folder."""
-    # Shared lock: a folder that is deleted meanwhile would make the foreign key fail.
-    query = select(folders.c.id).where(folders.c.id == folder_id, _of(owner_id)).with_for_update(read=True)
-    if c.execute(query).first() is None:
+def require_folder(c: Connection, owner_id: str, folder_id: str, *, changed: bool = False) -> None:
+    """Raises NotFound where a person has no such folder.
+
+    It stays until the transaction ends; with `changed` nobody else changes it either. Whoever locks conversations too
+    locks the folder first.
+    """
+    query = select(folders.c.id).where(folders.c.id == folder_id, _of(owner_id))
+    lock = query.with_for_update() if changed else query.with_for_update(read=True, key_share=True)
+    if c.execute(lock).first() is None:
         raise NotFound("This folder does not exist.", code="folder_not_found")
 
 

@@ -95,8 +95,9 @@ class Users:
         return await self._db.read(lambda c: _user(c, user_id))
 
     async def conversations_of(self, user_id: str) -> int:
-        """How many conversations a user has."""
-        query = select(func.count()).select_from(conversations).where(conversations.c.owner_id == user_id)
+        """How many conversations a user has; those in the trash and a comparison's columns do not count."""
+        shown = conversations.c.deleted_at.is_(None) & conversations.c.comparison_id.is_(None)
+        query = select(func.count()).select_from(conversations).where(conversations.c.owner_id == user_id, shown)
         return await self._db.read(lambda c: c.execute(query).scalar_one())
 
     async def remove(self, user_id: str, *, heir_id: str | None = None) -> None:
