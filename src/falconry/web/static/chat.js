@@ -161,7 +161,7 @@ async function handle(name, data) {
   if (name === "status") {
     reply?.update({ ...data, versions: data.versions ?? reply.message.versions });
     if (open.running === id) setRunning(null);
-    models.learn().then(() => reply.message.model === models.current() && reply.setUnheard(options.unheard())).catch(console.error);
+    models.learn().then(() => reply?.message.model === models.current() && reply.setUnheard(options.unheard())).catch(console.error);
     announce(data.text ? `${t("assistant")}: ${data.text.slice(0, 600)}` : data.error_text ?? "");
   }
   if (data.left_out !== undefined) log.changed();

@@ -39,20 +39,26 @@ export function messageActions(page) {
     },
 
     regenerate: (id) => page.once(async () => {
+      const conversation = open.id;
       const { reply } = await post(`/api/replies/${id}/regenerate`, { ...options.request(), head_id: open.head });
+      if (open.id !== conversation) return;
       if (!log().get(reply.id)) log().cut(reply.parent_id, { keep: true });
       page.begin(reply);
       log().toBottom();
-      await page.reload(open.id); // which version it is
+      page.composer().focus(); // the button that had it is gone
+      await page.reload(conversation); // which version it is
     }),
 
     /** Sends a question in other words, as another version of it. Says whether it went. */
     edit: (id, content, attachments) => page.once(async () => {
       const body = { ...options.request(), content, attachments, parent_id: open.head, edit_of: id };
-      const { message, reply } = await post(`/api/conversations/${open.id}/replies`, body);
+      const conversation = open.id;
+      const { message, reply } = await post(`/api/conversations/${conversation}/replies`, body);
+      if (open.id !== conversation) return true;
       log().cut(id);
       page.asked(message, reply);
-      await page.reload(open.id);
+      page.composer().focus();
+      await page.reload(conversation);
       return true;
     }),
 
@@ -84,6 +90,7 @@ export function messageActions(page) {
         log().stuck = false;
         await page.reload(open.id, { toEnd: true });
         notice(t("deleted_messages"), { seconds: 4 });
+        page.composer().focus();
       });
       const text = count === null ? t("delete_all_below") : t("delete_messages", { count });
       const yes = button(t("delete"), "trash", go, { label: true, className: "f-danger" });

@@ -46,10 +46,13 @@ export class Reply {
 
   /** Shows the message as it is stored. */
   update(message) {
-    if (message.thinking_seconds === undefined) message.thinking_seconds = this.message?.thinking_seconds;
-    this.message = message;
-    this.text.set(0, message.html);
-    this.thinking.set(0, message.thinking_html);
+    // Of a reply that is being written the live events know more than what is stored.
+    const writing = message.status === "running" && this.message?.status === "running";
+    this.message = writing ? { ...message, thinking_seconds: this.message.thinking_seconds } : message;
+    if (!writing) {
+      this.text.set(0, message.html);
+      this.thinking.set(0, message.thinking_html);
+    }
     this.versions.update(message);
     this.rating.update(message);
     this.persona.hidden = !message.persona;
