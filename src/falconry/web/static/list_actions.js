@@ -7,7 +7,8 @@ import { openMenu } from "./menu.js";
 import * as transfer from "./transfer.js";
 
 const UNDO_SECONDS = 10;
-const trashed = { conversations: [], timer: null, gone: null }; // what Undo would bring back
+let trashed = []; // what Undo would bring back
+let offered = {}; // the notice that says so
 let chat; // {open, current} of the chat page
 
 export const connect = (page) => { chat = page; };
@@ -31,8 +32,7 @@ export async function move({ id }, folder) {
 /** Asks for a name, makes the folder, and moves a conversation into it where there is one. */
 export function newFolder(conversation = null) {
   const name = el("input", { type: "text", maxLength: 100, id: "folder-name", autocomplete: "off" });
-  const make = button(t("create"), null, null, { label: true, className: "f-solid" });
-  make.type = "submit";
+  const make = el("button", { type: "submit", className: "f-press" }, t("create"));
   const form = el("form", { className: "f-row" }, name, make);
   name.setAttribute("aria-label", t("folder_name"));
   const asked = dialog(t("new_folder"), form);
@@ -75,28 +75,34 @@ export function rowMenu(row, anchor) {
 
 /** Into the trash, with a word that brings it back; several at a time are one word. */
 export async function remove(conversation) {
-  const wasOpen = chat?.current === conversation.id;
-  const removed = await store.remove(conversation.id);
-  if (!removed) return;
-  trashed.conversations.push({ ...removed, wasOpen });
-  trashed.gone?.();
-  clearTimeout(trashed.timer);
-  const forget = () => {
-    trashed.gone?.();
-    Object.assign(trashed, { conversations: [], gone: null });
-  };
-  trashed.timer = setTimeout(forget, UNDO_SECONDS * 1000);
-  trashed.gone = notice(t("deleted", { count: trashed.conversations.length }), { seconds: 0, action: { name: t("undo"), run: undo } });
+  const entry = { wasOpen: chat?.current === conversation.id, removed: store.remove(conversation.id) };
+  trashed.push(entry);
+  offerUndo();
+  if (await entry.removed) return;
+  trashed = trashed.filter((other) => other !== entry);
+  offerUndo();
+}
+
+function offerUndo() {
+  clearTimeout(offered.timer);
+  offered.takeAway?.();
+  offered = {};
+  if (!trashed.length) return;
+  offered.takeAway = notice(t("deleted", { count: trashed.length }), { seconds: 0, action: { name: t("undo"), run: undo } });
+  offered.timer = setTimeout(() => {
+    trashed = [];
+    offerUndo();
+  }, UNDO_SECONDS * 1000);
 }
 
 export async function undo() {
-  const { conversations, gone, timer } = trashed;
-  clearTimeout(timer);
-  gone?.();
-  Object.assign(trashed, { conversations: [], gone: null });
-  await Promise.all(conversations.map((conversation) => store.restore(conversation)));
-  if (conversations.length) announce(t("restored", { count: conversations.length }));
-  const shown = conversations.find(({ wasOpen }) => wasOpen);
+  const entries = trashed;
+  trashed = [];
+  offerUndo();
+  const removed = await Promise.all(entries.map((entry) => entry.removed)); // which may be under way
+  await Promise.all(removed.filter(Boolean).map((conversation) => store.restore(conversation)));
+  if (entries.length) announce(t("restored", { count: entries.length }));
+  const shown = removed.find((conversation, index) => conversation && entries[index].wasOpen);
   if (shown && chat?.open && chat.current === null) chat.open(shown.id, { push: true });
 }
 

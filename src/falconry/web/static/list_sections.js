@@ -82,8 +82,10 @@ class Section {
 /** What is shown, in order: `{key, label, items}`, of a folder also `folder` and `next`. */
 export function groups(now = new Date()) {
   const folders = state.folders.map((folder) => {
-    const { items, next } = state.closed.has(folder.id) ? { items: [] } : folderList(folder.id);
-    return { key: `folder-${folder.id}`, label: folder.name, folder, items, next };
+    const { items, next } = state.closed.has(folder.id) ? { items: [], next: null } : folderList(folder.id);
+    // Until its own list has come, what is known of it.
+    const shown = next === undefined ? state.main.items.filter((conversation) => conversation.folder_id === folder.id) : items;
+    return { key: `folder-${folder.id}`, label: folder.name, folder, items: shown, next };
   });
   const known = new Set(state.folders.map(({ id }) => id));
   const pinned = { key: "pinned", label: t("pinned"), items: [] };
