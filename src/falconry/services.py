@@ -28,9 +28,9 @@ logger = logging.getLogger(__name__)
 class Services:
     """What the doors work with.
 
-    `chat` and `comparisons` are those of the person at this machine; a user's are `chat.of(person.id)`. `hosts` are the names under which
-    we may be reached beside the loopback ones; a tunnel adds its own. `stopping` is set when Falconry ends, so that
-    open streams close by themselves.
+    `chat` and `comparisons` are those of the person at this machine; a user's are `chat.of(person.id)`. `hosts` are the
+    names under which we may be reached beside the loopback ones; a tunnel adds its own. `stopping` is set when Falconry
+    ends, so that open streams close by themselves; `unread` when there may be messages that search has not read yet.
     """
 
     settings: Settings
@@ -42,6 +42,7 @@ class Services:
     hosts: set[str] = field(default_factory=set)
     extractor: Extractor = field(default_factory=Extractor)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    unread: asyncio.Event = field(default_factory=asyncio.Event)
     comparisons: Comparisons = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,9 +66,9 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services, None]:
         stack.push_async_callback(pool.aclose)
         chat = Chat(store, pool, titles=settings.titles == "auto", unwatched_limit=settings.reply_timeout)
         stack.push_async_callback(chat.aclose)
-        read_new = await stack.enter_async_context(kept_current(database))
-        chat.on_reply.append(lambda _reply: read_new())
         services = Services(settings, database, pool, chat, people, _limits(settings), set(settings.allowed_hosts))
+        await stack.enter_async_context(kept_current(database, services.unread))
+        chat.on_reply.append(lambda _reply: services.unread.set())
         stack.callback(services.stopping.set)
         yield services
 

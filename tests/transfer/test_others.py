@@ -163,6 +163,12 @@ def test_a_large_export_comes_in_several_files() -> None:
     assert len(read_file(packed(files), MOST).trees) == 3
 
 
+def test_a_conversation_in_which_nothing_was_said_is_left_out() -> None:
+    empty = chatgpt(node("root", None, None), node("system", "root", said("system", "")))
+    assert len(read([empty, simple_chatgpt()]).trees) == 1
+    assert read([empty]).trees == ()
+
+
 # -- Open WebUI
 
 

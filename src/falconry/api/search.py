@@ -36,6 +36,8 @@ def search_router(services: Services) -> APIRouter:
         short and still have a next one. `waiting` messages have not been read for the search yet.
         """
         found = await search.of(asker.id).find(q, limit=limit, before=before)
+        if found.waiting:
+            services.unread.set()
         return {"hits": [_hit_json(hit) for hit in found.hits], "next": found.next, "waiting": found.waiting}
 
     return router

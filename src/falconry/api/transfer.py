@@ -24,7 +24,6 @@ from falconry.library.library import Library
 from falconry.library.values import LONGEST_NAME, Persona, SavedPrompt, handle_of, persona_from
 from falconry.services import Services
 from falconry.storage.library import MOST_ENTRIES
-from falconry.storage.search import Search
 from falconry.storage.transfer import TransferStore, Tree
 from falconry.storage.values import storable
 from falconry.transfer.json_format import document
@@ -116,7 +115,7 @@ def transfer_router(services: Services) -> APIRouter:
         file = await asyncio.to_thread(read_file, raw, services.settings.max_import_mib * 2**20)
         del raw
         found = await _take(file, asker, everybodys, library)
-        await Search(services.database).catch_up()
+        services.unread.set()
         services.chat.of(asker.id).list_changed()
         language = language_of(request)
         problems = [{**note.as_dict(), "text": error_text(note.as_dict(), language)} for note in file.notes]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -294,16 +294,15 @@ def _store(c: Connection, entries: Sequence[tuple[_Text, list[str]]]) -> None:
 
 
 @asynccontextmanager
-async def kept_current(database: Database) -> AsyncGenerator[Callable[[], None], None]:
-    """Read what waits into the index, in the background, now and whenever the function that this gives is called."""
+async def kept_current(database: Database, unread: asyncio.Event) -> AsyncGenerator[None, None]:
+    """Read what waits into the index, in the background, now and whenever `unread` is set."""
     search = Search(database)
-    wake = asyncio.Event()
-    wake.set()
+    unread.set()
 
     async def read() -> None:
         while True:
-            await wake.wait()
-            wake.clear()
+            await unread.wait()
+            unread.clear()
             try:
                 while await search.catch_up():
                     pass
@@ -312,7 +311,7 @@ async def kept_current(database: Database) -> AsyncGenerator[Callable[[], None],
 
     task = asyncio.create_task(read(), name="search index")
     try:
-        yield wake.set
+        yield
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -87,7 +87,7 @@ class _Reader:
                 raise ImportRefused()
 
     def _conversation(self, value: Mapping[str, Any], name: str) -> None:
-        number = len(self._trees) + 1
+        number = len(self._kinds) + 1
         title = value.get("title")
         where = f"{name}{': ' if name else ''}#{number}" + (f" “{title[:60]}”" if isinstance(title, str) else "")
         try:
@@ -106,7 +106,8 @@ class _Reader:
                 conversations=MOST_CONVERSATIONS,
                 messages=MOST_MESSAGES,
             )
-        self._trees.append(tree)
+        if tree.messages or kind == "falconry":  # others keep conversations in which nothing that they show was said
+            self._trees.append(tree)
 
     def _tree(self, fields: Fields) -> tuple[Kind, Tree]:
         if self._head.get("format") == json_format.FORMAT:
@@ -125,7 +126,7 @@ class _Reader:
             lists = {name: tuple(each.values for each in head.objects(name)) for name in ("personas", "prompts")}
             folders = tuple(head.texts("folders", 200))
             return ImportedFile("falconry", tuple(self._trees), folders, lists["personas"], lists["prompts"])
-        if not self._trees:
+        if not self._kinds:
             raise ImportRefused()
         return ImportedFile(self._kinds[0], tuple(self._trees), notes=tuple(self._notes.all()))
 
