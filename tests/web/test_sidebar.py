@@ -395,6 +395,17 @@ async def test_other_tabs_see_what_has_changed_and_stay_where_they_are(open_page
     assert await row(page, "number 40").bounding_box() == before
 
 
+async def test_after_a_search_the_list_is_where_it_was(open_page: OpenPage, archive: Archive) -> None:
+    await archive.add(*(f"number {number}" for number in range(60)))
+    page = await open_page(origin=archive.url)
+    await row(page, "number 40").scroll_into_view_if_needed()
+    before = await row(page, "number 40").bounding_box()
+    await page.locator("#search").fill("zebra")
+    await expect(rows(page).first).to_be_hidden()
+    await page.locator("#search").press("Escape")
+    assert await row(page, "number 40").bounding_box() == before
+
+
 async def test_a_running_reply_is_marked_until_it_ends(open_page: OpenPage, archive: Archive) -> None:
     [quiet, busy] = await archive.add("quiet", "busy")
     page = await open_page(f"/?c={quiet}", origin=archive.url)
@@ -444,6 +455,13 @@ async def test_on_a_phone_the_list_is_a_drawer(open_page: OpenPage, archive: Arc
     await page.get_by_role("button", name="More for “one”").tap()
     await menu(page, "Pin").tap()
     await expect(page.locator("#conversations h2").first).to_have_text("Pinned")
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#side nav")).to_be_hidden()
+    await expect(page.locator("#menu")).to_be_focused()
+    await page.locator("#menu").tap()
+    await expect(page.locator("#new-chat")).to_be_focused()
+    assert await page.evaluate("document.getElementById('main').inert")
     await row(page, "two").tap()
     await expect(page.locator("#side nav")).to_be_hidden()
+    assert not await page.evaluate("document.getElementById('main').inert")
     assert await page.evaluate("document.documentElement.scrollWidth") <= phone["width"]

@@ -44,8 +44,9 @@ function atMidnight() {
 
 /** Reads the list again, as far down as it is looked at. */
 export function renew() {
+  if (!scroller.clientHeight) return refresh(); // behind the hits of a search, or closed
   const below = scroller.scrollTop + scroller.clientHeight;
-  refresh(Math.max(100, Math.ceil((below / ROW + 50) / 100) * 100));
+  return refresh(Math.max(100, Math.ceil((below / ROW + 50) / 100) * 100));
 }
 
 const nearEnd = () => scroller.clientHeight > 0 && end.getBoundingClientRect().top < scroller.getBoundingClientRect().bottom + AHEAD;

@@ -15,6 +15,7 @@ let asked = 0; // the newest question; answers to older ones are not shown
 let timer;
 let next = null;
 let chosen = -1;
+let scrolled = 0;
 
 /** Gives the box; `list` is hidden while there are hits, `opened(event, id, message)` opens one. */
 export function mount(list, opened) {
@@ -65,8 +66,11 @@ function close() {
 }
 
 function show(shown) {
+  if (hits.hidden === !shown) return;
+  if (shown) scrolled = below.scrollTop;
   hits.hidden = !shown;
   below.hidden = shown;
+  if (!shown) below.scrollTop = scrolled; // which what is hidden forgets
   box.setAttribute("aria-expanded", String(shown));
 }
 

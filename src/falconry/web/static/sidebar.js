@@ -43,11 +43,22 @@ export function newChat() {
 }
 
 const narrow = matchMedia("(max-width: 899px)");
-const closeDrawer = () => root.removeAttribute("data-drawer");
 export const isOpen = () => (narrow.matches ? root.hasAttribute("data-drawer") : root.dataset.side === "open");
 
+/** While the drawer is open, nothing beside it can be reached. */
+function setDrawer(open) {
+  const was = root.hasAttribute("data-drawer");
+  root.toggleAttribute("data-drawer", open);
+  const beside = document.getElementById("main");
+  if (beside) beside.inert = open;
+  if (open) document.getElementById("new-chat").focus();
+  else if (was) document.getElementById("menu")?.focus();
+}
+
+const closeDrawer = () => setDrawer(false);
+
 export function toggle() {
-  if (narrow.matches) root.toggleAttribute("data-drawer");
+  if (narrow.matches) setDrawer(!isOpen());
   else {
     root.dataset.side = isOpen() ? "closed" : "open";
     store.set("side", root.dataset.side);
@@ -67,11 +78,13 @@ function keydown(event) {
     event.preventDefault();
     focusSearch();
   }
-  if (event.key === "Escape" && narrow.matches && isOpen()) {
-    event.stopPropagation();
-    toggle();
-    document.getElementById("menu")?.focus();
-  }
+}
+
+/** Escape closes the drawer before it reaches anything else: elsewhere it stops a reply. */
+function escape(event) {
+  if (event.key !== "Escape" || !narrow.matches || !isOpen() || event.target.closest?.("input, [role=menu], dialog")) return;
+  event.stopPropagation();
+  closeDrawer();
 }
 
 function showMenu(anchor) {
@@ -100,6 +113,8 @@ export function mount(element) {
   document.body.append(el("div", { className: "f-veil", onclick: closeDrawer }));
   document.addEventListener("visibilitychange", () => document.hidden || refresh());
   document.addEventListener("keydown", keydown);
+  document.addEventListener("keydown", escape, true);
+  narrow.addEventListener("change", closeDrawer);
   mounted = true;
   list.showCurrent(chat.current);
   refresh();
