@@ -233,11 +233,16 @@ async def test_a_tab_hears_of_its_conversation_and_of_the_list(open_chat: OpenCh
         mine, other = (await chat.create_conversation()).id, (await chat.create_conversation()).id
         with chat.watch(mine, listed=True) as both, chat.watch(mine) as one:
             await chat.change_conversation(other, title="Owls")
-            assert await both.wait(0)
+            assert (await both.wait(0), both.only_list) == (True, True)
             assert not await one.wait(0)
             await chat.change_conversation(mine, title="Falcons")
-            assert await both.wait(0)
+            assert (await both.wait(0), both.only_list) == (True, False)
             assert await one.wait(0)
+            await chat.change_conversation(other, title="Owls")
+            await chat.change_conversation(mine, title="Falcons")
+            await chat.change_conversation(other, title="Owls")
+            assert (await both.wait(0), both.only_list) == (True, False)
+            assert (await both.wait(0), both.only_list) == (False, False)
         assert chat._replies._watchers == {}
 
 

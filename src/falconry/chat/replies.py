@@ -58,12 +58,18 @@ class Reply:
 
 
 class Watcher:
-    """Wakes up when something changed since the last time it was asked."""
+    """Wakes up when something changed since the last time it was asked.
+
+    Attributes:
+        only_list: what it was woken for was nothing but the list of conversations; to be read right after `wait`.
+    """
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
+        self.only_list = False
 
-    def wake(self) -> None:
+    def wake(self, *, only_list: bool = False) -> None:
+        self.only_list = only_list and (self.only_list or not self._event.is_set())
         self._event.set()
 
     async def wait(self, timeout: float) -> bool:
@@ -73,6 +79,7 @@ class Watcher:
                 await self._event.wait()
         changed = self._event.is_set()
         self._event.clear()
+        self.only_list = self.only_list and changed
         return changed
 
 
@@ -129,12 +136,13 @@ class Replies:
 
     def changed(self, owner_id: str, conversation_id: str | None, *, listed: bool = False) -> None:
         """Wake the conversation's watchers, and where the list of conversations changed, the list's too."""
-        woken = self._watchers.get((owner_id, conversation_id), set()) if conversation_id is not None else set()
+        own = self._watchers.get((owner_id, conversation_id), set()) if conversation_id is not None else set()
+        for watcher in own:
+            watcher.wake()
         if listed:
             self._list_versions[owner_id] += 1
-            woken = woken | self._watchers.get((owner_id, None), set())
-        for watcher in woken:
-            watcher.wake()
+            for watcher in self._watchers.get((owner_id, None), set()) - own:
+                watcher.wake(only_list=True)
 
     @contextmanager
     def watch(self, owner_id: str, conversation_id: str | None, *, listed: bool = False) -> Iterator[Watcher]:

@@ -140,13 +140,15 @@ async def follow(
             version: int | None = None
             listed = chat.list_version()
             sent = 0.0
+            only_list = False
             while not stopping.is_set():
                 events: list[bytes] = []
                 if watched is not None and watched.reply.status != "running":
                     events.append(await _final(chat, watched.reply, language))
                     watched = None
                 reply = chat.running(conversation_id)
-                if watched is None or reply is not watched.reply or reply.version == watched.version:
+                no_text = watched is None or reply is not watched.reply or reply.version == watched.version
+                if no_text and not only_list:
                     # Not only text came: somebody asked, stopped, deleted or renamed.
                     try:
                         conversation = await chat.conversation(conversation_id)
@@ -171,7 +173,9 @@ async def follow(
                 if events:
                     yield b"".join(events)
                     sent = monotonic()
-                if not await watcher.wait(SILENCE):
+                told = await watcher.wait(SILENCE)
+                only_list = watcher.only_list  # where another conversation began, this one need not be read again
+                if not told:
                     yield comment()
                 elif (rest := sent + GAP - monotonic()) > 0:
                     await asyncio.sleep(rest)
