@@ -172,6 +172,28 @@ async def test_the_model_comes_back_with_its_conversation(open_page: OpenPage) -
     await expect(model).to_have_value("canned")
 
 
+async def test_model_and_persona_are_chosen_by_keyboard(open_page: OpenPage) -> None:
+    page = await open_page(model="thinks")
+    await page.locator("#model input").focus()
+    await page.keyboard.type("article")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#model input")).to_have_value("acme/article-7B")
+    await page.locator("#prompt textarea").focus()
+    await page.keyboard.press("Alt+Shift+O")
+    await expect(page.locator("#options-close")).to_be_focused()
+    await page.keyboard.press("Tab")
+    await expect(picked(page)).to_be_focused()
+    await page.keyboard.type("tutor")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name="Tutor")).to_be_visible()
+    await page.keyboard.press("Alt+Shift+O")
+    await expect(page.locator("#options")).to_be_hidden()
+    await ask(page, "hello")
+    await ended(page)
+    await expect(replies(page)).to_contain_text("Tutor")
+    await expect(replies(page)).to_contain_text("peregrine")
+
+
 async def test_personas_are_made_changed_copied_and_deleted(open_page: OpenPage) -> None:
     page = await open_page(model="thinks")
     await open_options(page)

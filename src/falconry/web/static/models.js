@@ -93,3 +93,11 @@ export function select(name) {
   pick(wanted);
   document.getElementById("model-sync")?.click();
 }
+
+/** Who goes to a picker and types looks for another one, and does not go on with the name that stands there. */
+function selectAll({ target }) {
+  if (target.matches?.("#model input, #option-persona input") && target.selectionStart === target.selectionEnd) target.select();
+}
+
+document.addEventListener("focusin", selectAll);
+document.addEventListener("click", selectAll);
