@@ -10,6 +10,7 @@ import zlib
 from asyncio.subprocess import PIPE
 from collections.abc import Callable, Iterator
 from io import BytesIO
+from pathlib import Path
 from time import monotonic
 
 import psutil
@@ -287,6 +288,7 @@ async def test_a_hostile_document_ends_soon_and_takes_nothing_down(name: str) ->
 MEASURED = """
 import sys
 from falconry.attachments import child
+child.SECONDS = 100  # the machine may be busy, and time is not what is measured
 child.main(2_000_000)
 for line in open("/proc/self/status"):
     if line.startswith(("VmPeak", "VmHWM")):
@@ -339,6 +341,25 @@ async def test_no_child_outlives_an_asker_who_leaves() -> None:
     assert not child.is_running()
 
 
+PARENT = """
+import asyncio
+from falconry.attachments.extractor import Extractor
+from tests.attachments.documents import text_pdf
+asyncio.run(Extractor().read(text_pdf(*["page"] * 5000), most_characters=2_000_000))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere an alarm ends it some seconds later")
+async def test_a_child_dies_with_a_parent_that_is_killed() -> None:
+    root = Path(__file__).parents[2]
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", PARENT, cwd=root)
+    child = await _begun(psutil.Process(process.pid))
+    process.kill()
+    await process.wait()
+    await asyncio.to_thread(psutil.wait_procs, [child], timeout=5)
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
 async def test_two_are_read_at_once_and_the_others_wait() -> None:
     extractor = Extractor()
     readings = [asyncio.create_task(extractor.read(text_pdf("page"), most_characters=MOST)) for _ in range(6)]
@@ -350,9 +371,9 @@ async def test_two_are_read_at_once_and_the_others_wait() -> None:
     assert {(await reading).text for reading in readings} == {"page"}
 
 
-def _children() -> list[psutil.Process]:
+def _children(parent: psutil.Process | None = None) -> list[psutil.Process]:
     found = []
-    for child in psutil.Process().children():
+    for child in (parent or psutil.Process()).children():
         try:
             if "falconry.attachments.child" in child.cmdline():
                 found.append(child)
@@ -361,10 +382,10 @@ def _children() -> list[psutil.Process]:
     return found
 
 
-async def _begun() -> psutil.Process:
+async def _begun(parent: psutil.Process | None = None) -> psutil.Process:
     """The child, as soon as there is one."""
     for _ in range(20_000):
-        if children := _children():
+        if children := _children(parent):
             return children[0]
         await asyncio.sleep(0.0005)
     raise AssertionError("no child began")

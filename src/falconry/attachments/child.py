@@ -59,7 +59,10 @@ def _limit() -> None:
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
         libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-        libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)  # a network of its own, with nothing in it, where that is allowed
+        # A network of its own, with nothing in it: root may have one, others together with a namespace of users, where
+        # the system allows that.
+        if libc.unshare(_CLONE_NEWNET) != 0:
+            libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
     if sys.platform != "win32":
         import resource
 
