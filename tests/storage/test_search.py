@@ -21,6 +21,7 @@ from falconry.storage.search import Search, kept_current
 from falconry.storage.tables import comparisons, conversations, messages
 from falconry.storage.users import Users
 from falconry.storage.values import new_id
+from tests.storage.test_migrations import make_first_schema
 
 THEN = datetime(2026, 11, 1, 10, tzinfo=UTC)
 
@@ -263,6 +264,14 @@ async def test_new_messages_are_read_in_the_background(archive: Archive) -> None
         async with asyncio.timeout(30):
             while await archive.rows() == 0:
                 unread.set()
+
+
+async def test_what_was_there_before_the_index_is_found(database_url: str, tmp_path: Path) -> None:
+    make_first_schema(database_url)
+    async with await Database.open(database_url, tmp_path / "running") as database:
+        found = await Search(database).find("said")
+        assert sorted(hit.message_id or "" for hit in found.hits) == ["m11", "m12", "m21", "m22"]
+        assert found.waiting == 0
 
 
 async def test_what_changes_while_it_is_read_is_read_again(archive: Archive) -> None:

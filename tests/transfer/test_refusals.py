@@ -183,6 +183,11 @@ def test_deep_values_inside_of_a_conversation_are_refused() -> None:
     assert refusal(encoded([simple_chatgpt() | {"x": deep}])).code == "import_too_complex"
 
 
+def test_a_list_of_very_many_small_values_is_refused_before_it_is_parsed() -> None:
+    raw = b'[{"mapping": {}, "x": [' + b"1," * 10_000_001 + b"1]}]"
+    assert refusal(raw, 100 * MOST).code == "import_too_complex"
+
+
 def test_a_zip_bomb_is_not_unpacked() -> None:
     bomb = packed({"conversations.json": b" " * 60_000_000})
     assert len(bomb) < 100_000

@@ -27,6 +27,7 @@ MOST_CONVERSATIONS = 20_000
 MOST_MESSAGES = 400_000
 MOST_MEMBERS = 100_000  # files in a zip file
 MOST_NODES = 2_000_000  # lists and objects of one conversation
+MOST_COMMAS = 10_000_000  # of one file: nobody else is served while the parser reads a list of small values
 DEPTH = 64
 _BLANKS = " \t\r\n"
 
@@ -214,6 +215,9 @@ _Member: TypeAlias = tuple[str | None, Any]
 
 def _values(text: str, name: str) -> Iterator[_Member]:
     """What a file holds, one conversation at a time, so that a large file is not in memory twice."""
+    if text.count(",") > MOST_COMMAS:
+        problem = f"it has more than {MOST_COMMAS:,} values"
+        raise ImportRefused(f"{name}: {problem}", code="import_too_complex", where=name, problem=problem)
     place = _skip(text, 0)
     try:
         if text.startswith("[", place):
