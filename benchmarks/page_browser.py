@@ -118,7 +118,7 @@ async def watch(browser: Browser, server: Served, run: str, conversation_id: str
 async def _all_turns(page: Page) -> int:
     """Have the earlier messages on the page, too, and go back to the end; gives how many there are."""
     await page.locator(".f-turn").last.wait_for()
-    while await page.locator(".f-earlier").is_visible() and await page.locator(".f-turn").count() < 100:
+    while await page.locator(".f-earlier").first.is_visible() and await page.locator(".f-turn").count() < 100:
         shown = await page.locator(".f-turn").count()
         await page.locator(".f-scroller").evaluate("(element) => { element.scrollTop = 0; }")
         await page.wait_for_function(f"document.querySelectorAll('.f-turn').length > {shown}")

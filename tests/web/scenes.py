@@ -39,10 +39,10 @@ async def every_kind(site: Site) -> str:
     again = await store.append_reply(first.id, first.parent_id or "", replace(blank, id=uuid4().hex))
     await store.finish_reply(replace(whole, id=again.id, parent_id=again.parent_id, depth=again.depth, content=ARTICLE))
     await turn("Stop there, please.", content="It was", status="stopped", finish_reason=None)
-    await turn("And then?", content="It broke", status="interrupted", finish_reason=None)
+    broken = await turn("And then?", content="It broke", status="interrupted", finish_reason=None)
+    await store.rate(broken.id, -1, None)
     await turn("A long one, please.", content="Once upon a time", finish_reason="length")
     await turn("Something far too long.", content="", status="failed", finish_reason=None, error=TOO_LONG, usage=None)
     left_out = ContextUse(200, 0.0, 300, None, 4, "")
-    last = await turn("What is left of it?", content=f"{ARTICLE}\n\nThe very end.", context=left_out)
-    await store.rate(last.id, -1, None)
+    await turn("What is left of it?", content=f"{ARTICLE}\n\nThe very end.", context=left_out)
     return conversation.id

@@ -23,7 +23,7 @@ export function registerAll(composer) {
   chat(t("shortcut_regenerate"), "Alt+Shift+R", () => pressed(t("regenerate")));
   chat(t("shortcut_copy"), "Alt+Shift+C", () => pressed(t("copy")));
   page(t("new_chat"), "Alt+Shift+N", () => sidebar.newChat());
-  page(t("shortcut_search"), "Mod+K");
+  page(t("shortcut_search"), ["Mod+K", "/"]);
   page(t("shortcut_focus"), "Alt+Shift+P", () => composer.box.focus());
   page(t("shortcut_sidebar"), "Alt+Shift+S", () => sidebar.toggle());
   page(t("shortcut_options"), "Alt+Shift+O", () => options.toggle());

@@ -62,6 +62,7 @@ export function help() {
   };
   const shown = dialog(t("shortcuts"), el("div", { className: "f-shortcuts" }, part("chat", t("shortcuts_writing")), part("page", t("shortcuts_page"))));
   shown.classList.remove("f-small");
+  shown.querySelector(".f-dialog-body").tabIndex = 0; // to be scrolled by keyboard where it does not fit
   return shown;
 }
 
