@@ -210,6 +210,20 @@ async def test_a_column_that_is_about_to_be_asked_has_not_failed(house: House) -
     assert set(seen) <= {"running", "complete"}
 
 
+async def test_what_is_running_is_written_by_somebody(house: House) -> None:
+    """Read at any moment: an answer that ends meanwhile is not left behind as one that goes on."""
+    made = await house.comparisons.create(["quick", "breaks"])
+    await house.comparisons.ask(made.id, "hello", turn=0)
+    ended = False
+    while not ended:
+        state = await house.comparisons.state(made.id)
+        told = turns(state)[0]["answers"]
+        ended = not state.running
+        going = [answer.place for answer in state.rounds[0].answers if answer.reply is not None]
+        assert {answer["place"] for answer in told if answer["status"] == "running"} <= set(going)
+    assert statuses(state) == ["complete", "interrupted"]
+
+
 async def test_nothing_is_asked_twice_from_two_tabs(comparisons: Comparisons) -> None:
     made = await comparisons.create(["quick", "other"])
     asked = await asyncio.gather(

@@ -72,17 +72,19 @@ class Judging:
         longest = max(paths, key=len)
         rounds = []
         for turn in range((len(longest) + 1) // 2):
-            answers = tuple(self._answer(comparison, place, path, turn) for place, path in enumerate(paths))
-            rounds.append(Round(turn, longest[2 * turn], answers, votes.get(turn)))
+            answers = [await self._answer(comparison, place, path, turn) for place, path in enumerate(paths)]
+            rounds.append(Round(turn, longest[2 * turn], tuple(answers), votes.get(turn)))
         return State(comparison, tuple(rounds))
 
-    def _answer(self, comparison: Comparison, place: int, path: Sequence[StoredMessage], turn: int) -> Answer:
+    async def _answer(self, comparison: Comparison, place: int, path: Sequence[StoredMessage], turn: int) -> Answer:
         message = path[2 * turn + 1] if len(path) > 2 * turn + 1 else None
         if message is None or len(path) > 2 * turn + 2:
             return Answer(place, message)
         column = comparison.columns[place]
         reply = self._chat.running(column)
         mine = reply if reply is not None and reply.id == message.id else None
+        if mine is None and message.status == "running":  # it has ended since it was read
+            message = await self._chat.message(message.id)
         return Answer(place, message, mine, column in self._alone)
 
     # -- judging

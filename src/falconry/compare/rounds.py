@@ -8,7 +8,7 @@ some models do it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from falconry.chat.replies import Reply
 from falconry.messages import StoredMessage
@@ -23,7 +23,7 @@ class Answer:
         message: as stored; None where the question has not reached this column: yet, or ever, as after a power cut.
         reply: the answer while it is written, and for whoever saw that its end.
         alone: asked for again by itself, so that it keeps nobody waiting.
-        asking: the question is on its way to this column.
+        asking: the question is on its way to this column, or its answer is.
     """
 
     place: int
@@ -52,6 +52,14 @@ class Answer:
     @property
     def thinking(self) -> str:
         return self.reply.thinking if self.reply is not None else self.message.thinking if self.message else ""
+
+    def as_now(self) -> Answer:
+        """The same without the reply, which goes on while somebody looks."""
+        reply = self.reply
+        if reply is None:
+            return self
+        now = replace(reply.message, content=reply.text, thinking=reply.thinking, status=reply.status)
+        return replace(self, message=now, reply=None, asking=self.running)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,11 @@ class State:
     @property
     def running(self) -> bool:
         return bool(self.rounds) and self.rounds[-1].running
+
+    def as_now(self) -> State:
+        """The same, to be looked at in another thread: nothing in it changes any more."""
+        rounds = (replace(asked, answers=tuple(answer.as_now() for answer in asked.answers)) for asked in self.rounds)
+        return replace(self, rounds=tuple(rounds))
 
 
 def shown(answers: Sequence[Answer], *, hidden: bool) -> list[Shown]:

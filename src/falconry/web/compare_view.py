@@ -55,7 +55,7 @@ def compare_view_router(services: Services) -> APIRouter:
     @user("conversations")
     async def comparison_view(asker: Asker, comparison_id: Id, lang: Lang = "en") -> Response:
         """A comparison with its questions, answers and votes."""
-        state = await services.comparisons.of(asker.id).state(comparison_id)
+        state = (await services.comparisons.of(asker.id).state(comparison_id)).as_now()
         # A thread, because many long answers take a while to render.
         return PageJSON(await asyncio.to_thread(_page_json, state, match_language(lang)))
 

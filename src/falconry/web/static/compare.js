@@ -17,19 +17,17 @@ const scroller = el("div", { className: "f-scroller", tabIndex: -1, role: "regio
 const start = new Start((href) => open(href));
 const results = new Results();
 let composer, live, offline;
-let busy = false, stuck = true, wanted = 0;
+let order = Promise.resolve();
+let busy = 0, stuck = true, wanted = 0;
 
-/** Runs something that may be refused, and says so. */
-async function attempt(action) {
-  if (busy) return;
-  busy = true;
-  try {
-    await action();
-  } catch (error) {
+/** Runs something that may be refused, and says so; one after the other, for each may change what the next one means. */
+function attempt(action) {
+  busy += 1;
+  order = order.then(action).catch(async (error) => {
     notice(error.message, { kind: "error", seconds: 12 });
     if (["stale_conversation", "reply_running", "already_judged", "vote_final"].includes(error.code)) await reload().catch(console.error);
-  }
-  busy = false;
+  }).finally(() => { busy -= 1; });
+  return order;
 }
 
 function connection(up) {
@@ -139,7 +137,7 @@ async function handle(name, data) {
 async function send() {
   await composer.ready;
   const { value: content, attachments } = composer;
-  if ((!content.trim() && !attachments.length) || page.state?.running.length) return;
+  if (busy || (!content.trim() && !attachments.length) || page.state?.running.length) return;
   if (!page.id && !start.possible) return notice(t("compare_one_model"), { kind: "error" });
   await attempt(async () => {
     const { system, persona, params } = options.request();

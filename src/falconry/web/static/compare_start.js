@@ -121,12 +121,11 @@ export class Start {
       this.open(link.getAttribute("href"));
     };
     const facts = [votes ? t("compare_votes", { count: votes }) : t("compare_no_vote"), ago(updated_at)].join(" · ");
-    const item = el("li", {}, link, el("span", { className: "f-facts f-muted" }, facts),
-      button(t("compare_delete", { title: title || t("compare_untitled") }), "trash", () => this.askDelete(id, item)));
-    return item;
+    return el("li", { dataset: { id } }, link, el("span", { className: "f-facts f-muted" }, facts),
+      button(t("compare_delete", { title: title || t("compare_untitled") }), "trash", () => this.askDelete(id)));
   }
 
-  askDelete(id, item) {
+  askDelete(id) {
     const sure = el("button", { type: "button", className: "f-press f-danger" }, t("compare_delete_sure"));
     const made = dialog(t("compare_delete_title"), el("p", {}, t("compare_delete_note")), el("div", { className: "f-end" }, sure));
     sure.onclick = () => attempt(async () => {
@@ -134,8 +133,9 @@ export class Start {
       await remove(`/api/comparisons/${id}`);
       this.gone.add(id);
       made.close();
-      const next = item.nextElementSibling ?? item.previousElementSibling;
-      item.remove();
+      const item = this.entries.querySelector(`[data-id="${id}"]`); // the list may be another one by now
+      const next = item?.nextElementSibling ?? item?.previousElementSibling;
+      item?.remove();
       this.history.hidden = !this.entries.children.length;
       (next?.querySelector("a") ?? this.pickers.querySelector("select"))?.focus();
     });
