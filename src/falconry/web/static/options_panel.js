@@ -23,6 +23,11 @@ export function toggle(open = !isOpen()) {
   else if (opener?.isConnected) opener.focus({ preventScroll: true });
 }
 
+/** Lets go of the page where it lies over it. */
+export function giveWay() {
+  if (matchMedia(OVER).matches) toggle(false);
+}
+
 /** Over the page it is a dialog: nothing behind it can be reached meanwhile. */
 function arrange() {
   const over = isOpen() && matchMedia(OVER).matches;

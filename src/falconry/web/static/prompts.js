@@ -1,7 +1,8 @@
 // Saved prompts: texts for the box, with {{places}} to be filled in. The composer offers them after a slash.
 import { get, post, put, send } from "./api.js";
-import { el, t } from "./dom.js";
+import { el, t, type } from "./dom.js";
 import { field } from "./forms.js";
+import { giveWay } from "./options_panel.js";
 import { area, openShelf } from "./shelf.js";
 
 let known = null;
@@ -36,7 +37,22 @@ function editor(prompt) {
   };
 }
 
-/** The dialog in which prompts are made, changed and deleted. */
+/** Into the box, with the first place selected. */
+function take({ content }) {
+  const box = document.querySelector("#prompt textarea");
+  const before = box.value.trimEnd();
+  giveWay();
+  type(box, before ? `${before}\n${content}` : content);
+  const [first] = places(content);
+  const start = box.value.length - content.length;
+  // The dialog gives the focus back to its opener when it closes.
+  setTimeout(() => {
+    box.focus();
+    if (first) box.setSelectionRange(start + first[0], start + first[1]);
+  });
+}
+
+/** The dialog in which prompts are chosen, made, changed and deleted. */
 export function edit() {
   return openShelf({
     title: t("prompts_title"),
@@ -47,6 +63,7 @@ export function edit() {
     editor,
     save,
     remove,
+    use: document.querySelector("#prompt textarea") ? take : null,
     names: { fresh: t("prompt_new"), edit: t("prompt_edit"), copy: t("prompt_copy"), remove: t("prompt_delete") },
   });
 }
