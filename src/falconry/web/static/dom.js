@@ -80,7 +80,10 @@ export const mark = () => el("img", { src: `${base}/falcon.svg`, className: "f-m
 export function dialog(title, ...children) {
   const label = el("h2", { id: "dialog-title", dir: "auto" }, title);
   const made = el("dialog", { className: "f-dialog f-small", aria: { labelledby: label.id }, onclose: () => made.remove() });
-  made.append(el("header", {}, label, button(t("close"), "close", () => made.close())), el("div", { className: "f-dialog-body" }, ...children));
+  const body = el("div", { className: "f-dialog-body" }, ...children);
+  // Who has only a keyboard scrolls what has the focus.
+  new ResizeObserver(() => { body.tabIndex = body.scrollHeight > body.clientHeight ? 0 : -1; }).observe(body);
+  made.append(el("header", {}, label, button(t("close"), "close", () => made.close())), body);
   made.addEventListener("click", (event) => event.target === made && made.close()); // onclick would forbid what gives false
   document.body.append(made);
   made.showModal();
