@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
@@ -21,6 +22,8 @@ from falconry.messages import StoredMessage
 from falconry.services import Services
 from falconry.web.markdown import render_blocks
 from falconry.web.view import view_router
+from tests.conftest import LiveServer
+from tests.gate.people import two_people
 from tests.web.conftest import page_services, serve_app
 from tests.web.engines import SLOW_TEXT
 from tests.web.test_live import ARTICLE
@@ -383,3 +386,28 @@ async def test_cost_does_not_grow_with_the_conversation(view: View) -> None:
     for number in range(100):
         await view.ended(await view.ask("acme/article-7B", str(number), long))
     assert await cost(long) < 1.5 * short + 0.1
+
+
+async def test_another_persons_conversation_is_not_to_be_seen_or_heard_of(view: View) -> None:
+    live = LiveServer(str(view.client.base_url), view.client, view.services)
+    async with two_people(live) as (ada, bob):
+        chat = view.chat.of(ada.user.id)
+        conversation = await chat.create_conversation()
+        question, reply = await chat.ask(conversation.id, "hello", parent_id=None, model="acme/article-7B")
+        await View(ada.client, replace(view.services, chat=chat)).ended(reply)
+        path = f"/view/conversations/{conversation.id}"
+        for query in ("", f"?around={question.id}", f"?after={question.id}", f"?before={reply.id}"):
+            assert (await ada.client.get(path + query)).status_code == 200
+            assert (await bob.client.get(path + query)).status_code == 404
+        assert (await bob.client.get(f"{path}/events")).status_code == 404
+        his = await view.chat.of(bob.user.id).create_conversation()
+        elsewhere = f"/view/conversations/{his.id}?around={question.id}"
+        assert (await bob.client.get(elsewhere)).status_code == 404
+        async with asyncio.timeout(20), bob.client.stream("GET", "/view/events") as response:
+            events = _events(response)
+            assert await anext(events) == ("list", {})
+            await chat.change_conversation(conversation.id, title="Hers")
+            await view.chat.of(bob.user.id).change_conversation(his.id, title="His")
+            assert await anext(events) == ("list", {})
+            view.services.stopping.set()
+            assert [name async for name, _ in events] == []
