@@ -246,6 +246,21 @@ def test_deep_nesting_is_bounded() -> None:
     assert perf_counter() - started < 2
 
 
+@pytest.mark.parametrize(
+    "source", ["w" * 30_000, "line & more\n" * 30_000, "|" * 9000 + "\n<b>", "漢\n" * 6000 + "[" * 9000]
+)
+def test_plain_text_comes_in_pieces_of_which_none_is_long(source: str) -> None:
+    (block,) = render_blocks(source)
+    pieces = re.findall(r'<div class="plain">(.*?)</div>', block, re.DOTALL)
+    assert len(pieces) > 1
+    assert max(len(_text(piece)) for piece in pieces) <= 4000
+    assert "".join(map(_text, pieces)) == source
+
+
+def test_half_a_character_is_shown_as_a_mark() -> None:
+    assert html("a\ud800b") == "<p>a\ufffdb</p>"
+
+
 def test_empty_text_has_no_blocks() -> None:
     assert render_blocks("") == ()
     assert render_blocks(" \n\n") == ()
