@@ -161,8 +161,8 @@ async def test_a_model_is_held_to_a_schema_and_what_is_cut_is_not_continued(serv
     schema = {"type": "object", "properties": {"bird": {"enum": ["kestrel", "merlin"]}}, "required": ["bird"]}
     head = None
     for max_tokens in (100, 8):
-        body = {"content": "A bird?", "parent_id": head, "model": "eyas"}
-        body["params"] = {"json_schema": schema, "max_tokens": max_tokens}
+        params = {"json_schema": schema, "max_tokens": max_tokens}
+        body = {"content": "A bird?", "parent_id": head, "model": "eyas", "params": params}
         reply = (await server.client.post(f"/api/conversations/{conversation}/replies", json=body)).json()["reply"]
         reply = (await events(server, reply["id"]))[-1][2]
         head = reply["id"]
