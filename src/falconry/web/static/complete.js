@@ -3,6 +3,7 @@ import { postEvents } from "./api.js";
 import * as box from "./completion_box.js";
 import { announce, el, notice, present, store, t, type } from "./dom.js";
 import * as models from "./models.js";
+import { nameSliders } from "./slider_names.js";
 
 let params = { max_tokens: 20, temperature: 0.7 };
 let running = null;
@@ -43,6 +44,8 @@ async function submit(prompt) {
 
 export async function mount(element) {
   element.replaceChildren(el("h1", {}, t("page_complete")), el("p", { className: "f-muted" }, t("completion_more")));
+  nameSliders("#completion-max-tokens");
+  nameSliders("#completion-options");
   const prompt = await present("#completion-prompt textarea");
   type(prompt, store.get("draft.completion") ?? "");
   prompt.addEventListener("input", () => store.set("draft.completion", prompt.value));

@@ -4,6 +4,7 @@ import { button, el, present, t } from "./dom.js";
 import * as models from "./models.js";
 import * as options from "./options.js";
 import { spoken } from "./shortcuts.js";
+import { nameSliders } from "./slider_names.js";
 
 const OVER = "(max-width: 1179px)"; // narrower than this it lies over the page
 const PARAM = { json_schema: "grammar" }; // what `supports` calls a field; all others by their own names
@@ -48,6 +49,7 @@ export async function mount(element) {
   const close = button(t("close"), "close", () => toggle(false));
   close.id = "options-close";
   element.replaceChildren(el("h2", {}, t("advanced_options")), close);
+  nameSliders("#option-temperature");
   const veil = el("div", { className: "f-options-veil", onclick: () => toggle(false) });
   document.body.append(veil);
   panel.addEventListener("keydown", (event) => {
