@@ -162,6 +162,23 @@ async def test_a_model_that_is_gone_fails_alone_and_the_next_question_is_in_step
         assert [answer.text.strip() for answer in state.rounds[1].answers] == [QUICK.strip(), "third words"]
 
 
+async def test_that_a_model_is_gone_does_not_tell_its_name(tmp_path: Path) -> None:
+    async with open_house(tmp_path, specs()) as house:
+        made = await house.comparisons.create(["other", "third"], blind=True)
+    left = {name: spec for name, spec in specs().items() if name not in ("other", "third")}
+    async with open_house(tmp_path, left) as house:
+        with pytest.raises(NotFound) as refused:
+            await house.comparisons.ask(made.id, "hello", turn=0)
+        assert refused.value.code == "hidden_failure"
+    place = made.models.index("third")
+    async with open_house(tmp_path, {name: spec for name, spec in specs().items() if name != "third"}) as house:
+        await house.comparisons.ask(made.id, "hello", turn=0)
+        await house.comparisons.finished(made.id)
+        with pytest.raises(NotFound) as refused:
+            await house.comparisons.retry(made.id, place)
+        assert (refused.value.code, dict(refused.value.details)) == ("hidden_failure", {})
+
+
 async def test_a_question_that_did_not_reach_a_model_can_be_tried_again(house: House) -> None:
     """As after kill -9 between two columns."""
     made = await house.comparisons.create(["quick", "other"])

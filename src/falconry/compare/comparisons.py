@@ -22,8 +22,8 @@ from dataclasses import dataclass
 
 from falconry.compare.judging import MOST_TURNS, Judging, refuse_while_running
 from falconry.compare.rounds import State
-from falconry.compare.told import NOT_ASKED
-from falconry.errors import FalconryError, InvalidRequest, StaleConversation
+from falconry.compare.told import HIDDEN_FAILURE, NOT_ASKED
+from falconry.errors import FalconryError, InvalidRequest, ModelNotFound, NotFound, StaleConversation
 from falconry.messages import SamplingParams, StoredMessage
 from falconry.storage.messages import first_words
 from falconry.storage.votes import Comparison
@@ -133,7 +133,7 @@ class Comparisons(Judging):
             )
             failures = [error for error in asked if isinstance(error, BaseException)]
             if len(failures) == len(asked) or any(not isinstance(error, FalconryError) for error in failures):
-                raise failures[0]
+                raise _tellable(failures[0], state)
             for column, model, beside, error in zip(columns, models, files, asked, strict=True):
                 if isinstance(error, FalconryError):
                     await self._store.append_failed(column, content, model, error.as_dict(), beside)
@@ -178,13 +178,16 @@ class Comparisons(Judging):
             asked_with = [answer.message for answer in answers if answer.message is not None and answer.message.context]
             like = failed if failed.context is not None else next(iter(asked_with), failed)
             self._alone.add(comparison.columns[place])
-            await self._chat.regenerate(
-                failed.id,
-                model=comparison.models[place],
-                params=like.params,
-                system=like.context.system if like.context else None,
-                persona=like.persona,
-            )
+            try:
+                await self._chat.regenerate(
+                    failed.id,
+                    model=comparison.models[place],
+                    params=like.params,
+                    system=like.context.system if like.context else None,
+                    persona=like.persona,
+                )
+            except ModelNotFound as error:
+                raise _tellable(error, state) from None
         self._changed(comparison_id)
 
     async def _repair(self, state: State) -> None:
@@ -218,3 +221,10 @@ class Comparisons(Judging):
         if lock is None:
             lock = self._locks[comparison_id] = asyncio.Lock()
         return lock
+
+
+def _tellable(error: BaseException, state: State) -> BaseException:
+    """An error as the asker may see it: that a model is gone would tell its name."""
+    if isinstance(error, ModelNotFound) and state.comparison.hidden:
+        return NotFound(str(HIDDEN_FAILURE["message"]), code="hidden_failure")
+    return error
