@@ -94,7 +94,7 @@ async def test_stored_text_does_nothing(open_page: OpenPage, site: Site) -> None
         await expect(turns).not_to_have_count(count)
     await page.locator("details.f-thinking").evaluate_all("(all) => all.forEach((one) => { one.open = true; })")
     await page.locator(".f-turn").first.scroll_into_view_if_needed()
-    shown = await page.locator(".f-bubble").all_inner_texts()
+    shown = await page.locator(".f-bubble").all_text_contents()
     assert "<script>window.hit=1</script>" in shown
     await still_ours(page)
 
