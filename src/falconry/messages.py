@@ -287,7 +287,8 @@ class StoredMessage:
     """A message of a conversation's tree. An assistant's message is a reply: its id is the reply's id.
 
     Attributes:
-        seconds, thinking_seconds: how long all of it took, and its thinking.
+        seconds, first_seconds, thinking_seconds: how long all of it took, from the question to the first token (waiting
+            for its turn and reading the prompt included), and its thinking.
         depth: the number of messages before it on its branch.
         attachments: the files beside a person's message.
         persona: the name of the persona that a reply was written as.
@@ -309,6 +310,7 @@ class StoredMessage:
     context: ContextUse | None = None
     error: Mapping[str, object] | None = None
     seconds: float | None = None
+    first_seconds: float | None = None
     thinking_seconds: float | None = None
     depth: int = 0
     attachments: tuple[Attachment, ...] = ()

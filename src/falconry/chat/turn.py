@@ -20,6 +20,7 @@ from time import monotonic
 from falconry.chat.context_window import Fitted, Prompter, Prompters, fit
 from falconry.chat.prompt_format import PLAIN_STOP
 from falconry.chat.replies import Replies, Reply
+from falconry.chat.reply_times import ReplyTimes
 from falconry.chat.think_tags import ThinkTags
 from falconry.engines.base import Engine
 from falconry.engines.pool import EnginePool
@@ -87,9 +88,7 @@ class Turn:
         self._flushed = 0.0
         self._finish_reason: FinishReason | None = None
         self._usage: Usage | None = None
-        self._started = monotonic()
-        self._thought_from: float | None = None  # when the thinking began
-        self._thought_until: float | None = None
+        self._times = ReplyTimes(reply.message.thinking_seconds)
 
     async def run(self) -> None:
         status: Status = "complete"
@@ -190,7 +189,7 @@ class Turn:
                     text, thinking = tags.feed(delta)
                     self._text += add(text)
                     self._thinking += thinking
-                    self._time_thinking(text, thinking)
+                    self._times.came(text, thinking)
                     self._usage = delta.usage or self._usage
                     self._finish_reason = delta.finish_reason or self._finish_reason
                     if monotonic() - self._flushed >= FLUSH_SECONDS:
@@ -202,12 +201,6 @@ class Turn:
             self._text += add(text)
             self._thinking += thinking
         self._text, self._thinking = tags.whole(self._text, self._thinking)
-
-    def _time_thinking(self, text: str, thinking: str) -> None:
-        if thinking and self._thought_from is None:
-            self._thought_from = monotonic()
-        if text and self._thought_from is not None and self._thought_until is None:
-            self._thought_until = monotonic()
 
     # -- storing and showing
 
@@ -250,8 +243,9 @@ class Turn:
             finish_reason=self._finish_reason if status == "complete" else None,
             usage=self._usage,
             error=error.as_dict() if error else None,
-            seconds=round(monotonic() - self._started, 3),
-            thinking_seconds=self._thinking_seconds(),
+            seconds=self._times.seconds,
+            first_seconds=self._times.first_seconds,
+            thinking_seconds=self._times.thinking_seconds,
         )
         try:
             await self._store.finish_reply(final)
@@ -262,11 +256,6 @@ class Turn:
             await self._store_later(final)
             return
         self._end(final)
-
-    def _thinking_seconds(self) -> float | None:
-        if self._thought_from is None:
-            return self._reply.message.thinking_seconds  # what was thought before it was continued
-        return round((self._thought_until or monotonic()) - self._thought_from, 1)
 
     async def _store_later(self, final: StoredMessage) -> None:
         while True:

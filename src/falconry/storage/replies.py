@@ -24,7 +24,17 @@ _SAVE_TEXT = (
     .where(messages.c.id == bindparam("reply_id"))
     .values(content=bindparam("text"), thinking=bindparam("thoughts"))
 )
-_AT_THE_END = ("content", "thinking", "status", "finish_reason", "usage", "error", "seconds", "thinking_seconds")
+_AT_THE_END = (
+    "content",
+    "thinking",
+    "status",
+    "finish_reason",
+    "usage",
+    "error",
+    "seconds",
+    "first_seconds",
+    "thinking_seconds",
+)
 
 
 class Replies(Scoped):

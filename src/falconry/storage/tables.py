@@ -167,6 +167,8 @@ messages = Table(
     Column("context", JSON(none_as_null=True)),
     Column("error", JSON(none_as_null=True)),
     Column("seconds", Float),
+    # Until the first token, and how long the thinking took.
+    Column("first_seconds", Float),
     Column("thinking_seconds", Float),
     Column("created_at", Moment, nullable=False),
     # Which running process writes this reply; see `database.Owner`.

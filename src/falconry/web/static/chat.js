@@ -13,6 +13,7 @@ const open = { id: null, head: null, running: null }; // the conversation that t
 let log;
 let composer;
 let live = null;
+let shown = null; // the promise of the conversation that is being opened
 let busy = false;
 let visits = 0; // of conversations, so that a slow one that was left does not come up later
 let offline = null;
@@ -85,7 +86,9 @@ async function jumpTo(message) {
 }
 
 /** Shows a conversation, or with null the first screen of a new one; with `message` at that one. */
-async function show(id, { push = false, message = null } = {}) {
+const show = (...where) => (shown = showNow(...where));
+
+async function showNow(id, { push = false, message = null } = {}) {
   const url = id ? `/?c=${id}${message ? `&m=${message}` : ""}` : "/";
   if (push) history.pushState(null, "", url);
   if (id && id === open.id && message) return attempt(() => jumpTo(message));
@@ -176,6 +179,7 @@ const send = () => ask(composer.value, composer.attachments);
 /** Sends a message, in a new conversation where none is open. What is in the box goes only when it has arrived. */
 async function ask(text, attachments) {
   await composer.ready;
+  await shown; // before, it is not known what the message follows
   if ((!text.trim() && !attachments.length) || busy || open.running) return;
   busy = true;
   const before = open.id;

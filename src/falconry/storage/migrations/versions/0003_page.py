@@ -89,6 +89,7 @@ def upgrade() -> None:
     op.add_column("messages", sa.Column("correction", sa.Text))
     op.add_column("messages", sa.Column("rated_at", _MOMENT))
     op.add_column("messages", sa.Column("left_at", _MOMENT))
+    op.add_column("messages", sa.Column("first_seconds", sa.Float))
     op.add_column("messages", sa.Column("thinking_seconds", sa.Float))
     _table(
         "attachments",
