@@ -5,6 +5,8 @@ import { Row } from "./conversation_row.js";
 import { folderList, setClosed, state } from "./conversation_store.js";
 import { grouping } from "./date_groups.js";
 
+const [HEAD, ROW] = [28, 36]; // px
+
 /** Puts `wanted` into `parent` in this order. Elements that are in order already stay, with their focus. */
 export function arrange(parent, wanted) {
   const keep = new Set(wanted);
@@ -53,6 +55,8 @@ class Section {
       for (const id of this.rows.keys()) if (!ids.has(id)) this.rows.delete(id);
     }
     arrange(this.list, folder ? [...wanted, ...this.tail(items, next)] : wanted);
+    // How high it is while nobody sees it, and it is not laid out.
+    this.element.style.containIntrinsicHeight = `${HEAD + (this.list.hidden ? 0 : ROW * this.list.childElementCount)}px`;
     return this.element;
   }
 
