@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,7 @@ def rich_tree() -> Tree:
     conversation_id = new_id()
     blank = StoredMessage("", conversation_id, None, "user", "", THEN)
     error = {"code": "engine_error", "message": "It broke.", "details": {"status": 500, "name": "x"}}
+    times: dict[str, Any] = {each.name: 1.25 for each in fields(StoredMessage) if each.name.endswith("seconds")}
     question = replace(blank, id=ids[0], content="Tell me 🦅\r\n\ttabs <b>\u202e", attachments=(file,))
     first = replace(
         blank,
@@ -66,7 +67,7 @@ def rich_tree() -> Tree:
         params=params,
         usage=Usage(12, 34, 5),
         context=context,
-        seconds=1.25,
+        **times,
         persona="Biologist 生物学家",
         rating=-1,
         correction="Better.",
@@ -90,6 +91,14 @@ def rich_tree() -> Tree:
         conversation_id, "Falken “猎鹰”", THEN, THEN + timedelta(hours=1), 9, ids[5], "model", pinned=True
     )
     return Tree(conversation, tuple(in_order(messages, "test")), (file,), None, "Birds 鸟")
+
+
+def test_the_conversation_of_these_tests_has_whatever_one_can_have() -> None:
+    """So what a message gets later cannot be forgotten by the export."""
+    said = [each.message for each in rich_tree().messages]
+    for each in fields(StoredMessage):
+        if each.default is not MISSING:
+            assert any(getattr(message, each.name) != each.default for message in said), each.name
 
 
 async def each(trees: Sequence[Tree]) -> AsyncIterator[Tree]:
@@ -140,7 +149,9 @@ async def test_a_file_is_read_to_the_letter_and_so_again(transfer: TransferStore
 
 async def test_from_one_database_to_another_and_back(database: Database, tmp_path: Path) -> None:
     here = TransferStore(database)
-    await here.add([rich_tree(), replace(rich_tree(), folder=None)], ["Empty"])
+    later = rich_tree()
+    begun = replace(later.conversation, created_at=THEN + timedelta(seconds=1))
+    await here.add([rich_tree(), replace(later, conversation=begun, folder=None)], ["Empty"])
     async with await Database.open(f"sqlite:///{tmp_path / 'other.db'}", tmp_path / "running") as other:
         there = TransferStore(other)
         file = read_file(await everything(here), 10**8)
