@@ -13,7 +13,7 @@ from falconry.services import Services
 from tests.conftest import LiveServer
 
 Document: TypeAlias = dict[str, Any]
-PAGES = ("/login", "/logout", "/docs")
+PAGES = ("/login", "/logout", "/docs", "/s/{token}")
 
 
 @pytest.fixture

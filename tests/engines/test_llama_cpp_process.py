@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from time import monotonic
@@ -35,12 +35,17 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where sockets lie; it is empty again after every test."""
-    folder = tmp_path / "t"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    return folder
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where sockets lie; it is empty again after every test. A short path, as the kernel wants them."""
+    with tempfile.TemporaryDirectory(prefix="t") as folder:
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        yield Path(folder)
+
+
+@pytest.fixture
+def others() -> set[int]:
+    """The processes that other tests of this run have started, a browser's for example."""
+    return {process.pid for process in psutil.Process().children(recursive=True)}
 
 
 @asynccontextmanager
@@ -52,6 +57,10 @@ async def running(model: Path, slots: int = 2, llama_server: Path | None = None)
         yield engine
     finally:
         await engine.aclose()
+
+
+def engines_beside(others: set[int]) -> set[int]:
+    return {process.pid for process in psutil.Process().children(recursive=True)} - others
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -104,7 +113,7 @@ def gone(pid: int) -> bool:
         return True
 
 
-async def test_starts_on_first_use_and_once_for_all_who_ask(model: Path) -> None:
+async def test_starts_on_first_use_and_once_for_all_who_ask(model: Path, others: set[int]) -> None:
     engine = LlamaCppEngine(model, LlamaCppOptions(prompt_cache_mib=0, context_length=1024))
     assert state_of(engine) == "stopped"
     asking = [asyncio.create_task(answer(engine)) for _ in range(4)]
@@ -112,7 +121,7 @@ async def test_starts_on_first_use_and_once_for_all_who_ask(model: Path) -> None
     asking[0].cancel()  # who gives up does not stop the others
     assert await asyncio.gather(*asking[1:]) == ["w0 w1 w2 "] * 3
     assert state_of(engine) == "ready"
-    assert len(psutil.Process().children(recursive=True)) == 1
+    assert len(engines_beside(others)) == 1
     await engine.aclose()
 
 
@@ -144,12 +153,12 @@ async def test_closing_stops_a_process_that_hangs(model: Path, monkeypatch: pyte
     assert not psutil.pid_exists(pid)
 
 
-async def test_closing_while_starting_leaves_nothing(model: Path, temporary: Path) -> None:
+async def test_closing_while_starting_leaves_nothing(model: Path, temporary: Path, others: set[int]) -> None:
     engine = LlamaCppEngine(model, LlamaCppOptions())
     starting = asyncio.create_task(engine.start())
-    await until(lambda: bool(psutil.Process().children()))
+    await until(lambda: bool(engines_beside(others)))
     await engine.aclose()
-    assert psutil.Process().children() == []
+    assert engines_beside(others) == set()
     assert files_in(temporary) == []
     with suppress(asyncio.CancelledError, EngineUnavailable):
         await starting

@@ -19,6 +19,7 @@ from tests.web.conftest import OpenPage, Site
 
 READY = {
     "/": "#messages .f-scroller",
+    "/compare": "#compare h1",
     "/complete": "#completion-output pre",
     "/account": "#example pre",
     "/admin": ".f-plot text >> nth=0",

@@ -73,7 +73,7 @@ def attachments_router(services: Services) -> APIRouter:
             added["warning"] = error_text(found.warning, language_of(request))
         return added
 
-    @router.get("/{attachment_id}")
+    @router.get("/{attachment_id}", responses={200: {"content": {"text/plain": {}}}})
     @user("conversations")
     async def text(asker: Asker, attachment_id: Id) -> Response:
         """The text of a file, as the model reads it."""

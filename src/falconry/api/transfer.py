@@ -47,6 +47,11 @@ _RAW_BODY = {
 }
 
 
+def _files(*kinds: str) -> dict[int | str, dict[str, Any]]:
+    """For the description: an answer that is a file of one of these media types."""
+    return {200: {"content": {kind: {} for kind in kinds}}}
+
+
 class Download(EventStream):
     """A file that is sent as it is made; a reader who stops reading is cut as one of events is."""
 
@@ -63,7 +68,7 @@ def transfer_router(services: Services) -> APIRouter:
     everybodys = TransferStore(services.database)
     library = Library.on(services.database)
 
-    @router.get("/conversations/{conversation_id}/export")
+    @router.get("/conversations/{conversation_id}/export", responses=_files("application/json", "text/markdown"))
     @user("conversations")
     async def export_one(request: Request, asker: Asker, conversation_id: Id, format: Format = "json") -> Response:  # noqa: A002
         """One conversation as a file: `json` with all versions, to be imported again, or the branch on show as
@@ -76,7 +81,7 @@ def transfer_router(services: Services) -> APIRouter:
         text = _encoded(to_markdown(tree, language))
         return Download(_in_pieces(text), "text/markdown; charset=utf-8", file_name(tree.conversation.title, "md"))
 
-    @router.get("/export")
+    @router.get("/export", responses=_files("application/json", "application/zip"))
     @user("conversations")
     async def export_all(request: Request, asker: Asker, format: Format = "json") -> Response:  # noqa: A002
         """Everything: all conversations, folders, personas and prompts as one `json` file, or a zip file with the
