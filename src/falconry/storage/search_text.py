@@ -271,7 +271,7 @@ def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a snippet, as it is written in the text. `hit`: it is what was looked for."""
+    """A part of a snippet. `hit`: it is what was looked for."""
 
     text: str
     hit: bool
@@ -294,19 +294,29 @@ def snippet(text: str, query: Query) -> tuple[Piece, ...] | None:
         if first < start or first >= end:
             continue
         if first > done:
-            pieces.append(Piece(_line(text[done:first]), False))
-        pieces.append(Piece(_line(text[first : min(last, end)]), True))
+            pieces.append(Piece(_line(text, done, first), False))
+        pieces.append(Piece(_line(text, first, min(last, end)), True))
         done = min(last, end)
     if done < end:
-        pieces.append(Piece(_line(text[done:end]), False))
+        pieces.append(Piece(_line(text, done, end), False))
     if end < len(text):
         pieces.append(Piece("…", False))
     return tuple(piece for piece in pieces if piece.text)
 
 
-def _line(text: str) -> str:
-    """One line: a snippet is shown in a list."""
-    return re.sub(r"\s+", " ", text)
+# What Markdown shows as bold type, code, headings, quotes and lists; `2**10` and `a - b` are none of that.
+_MARKDOWN = re.compile(r"(?<!\w)\*\*(?=\S)|(?<=\S)\*\*(?!\w)|`+|(?:(?<=\n)|\A)[ \t]*(?:#{1,6}|>|[-*+])[ \t]+")
+
+
+def _line(text: str, start: int, end: int) -> str:
+    """A part of a text as one line without the marks of Markdown: a snippet is shown in a list."""
+    parts: list[str] = []
+    for mark in _MARKDOWN.finditer(text, start, end + 2):
+        if mark.start() >= end:
+            break
+        parts.append(text[start : mark.start()])
+        start = min(mark.end(), end)
+    return re.sub(r"\s+", " ", "".join([*parts, text[start:end]]))
 
 
 _CUT = re.compile(r"[\s。，！？；、.!?;]")
