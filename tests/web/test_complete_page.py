@@ -37,10 +37,11 @@ async def test_stop_ends_a_completion(open_page: OpenPage) -> None:
     page = await open_page("/complete", model="slow", locale="zh-CN")
     await page.locator("#completion-max-tokens input[type=number]").fill("1024")
     await page.get_by_label("提示").fill("猎鹰")
-    await page.get_by_role("button", name="发送").click()
+    await page.get_by_role("button", name="发送").press("Enter")
     await expect(page.locator("#completion-output pre")).to_contain_text("word3")
-    await page.get_by_role("button", name="停止").click()
-    await expect(page.get_by_role("button", name="发送")).to_be_visible()
+    await expect(page.get_by_role("button", name="停止")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("button", name="发送")).to_be_focused()
     await expect(page.locator("#completion-output")).to_contain_text("已停止")
 
 

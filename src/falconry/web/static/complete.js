@@ -13,10 +13,18 @@ export function changed(max_tokens, temperature) {
   params = { max_tokens: max_tokens ?? params.max_tokens, temperature: temperature ?? params.temperature };
 }
 
+/** One button takes the other's place, and its focus. */
+function show(isRunning) {
+  const [submit, stop] = ["completion-submit", "completion-stop"].map((id) => document.getElementById(id));
+  const focused = document.activeElement === (isRunning ? submit : stop);
+  document.documentElement.toggleAttribute("data-running", isRunning);
+  if (focused) (isRunning ? stop : submit).focus();
+}
+
 async function submit(prompt) {
   if (running || !prompt) return;
   running = new AbortController();
-  document.documentElement.setAttribute("data-running", "");
+  show(true);
   box.clear();
   let length = 0;
   try {
@@ -39,7 +47,7 @@ async function submit(prompt) {
     else notice(error.message, { kind: "error", seconds: 12 });
   }
   running = null;
-  document.documentElement.removeAttribute("data-running");
+  show(false);
 }
 
 export async function mount(element) {
