@@ -318,6 +318,16 @@ class StoredMessage:
     rating: Literal[1, -1] | None = None
     correction: str | None = None
 
+    @property
+    def tokens_per_second(self) -> float | None:
+        """While a reply was written: neither waiting for a turn nor reading the prompt counts."""
+        tokens = self.usage.completion_tokens if self.usage else 0
+        if not tokens or not self.seconds:
+            return None
+        writing = self.seconds - (self.first_seconds or 0)
+        # All at once, as a short answer of an endpoint may come, says nothing of the writing.
+        return (tokens - 1) / writing if tokens > 1 and writing > 0.01 else tokens / self.seconds
+
     def as_message(self) -> Message:
         """As the model reads it: the files first, then what was said."""
         return Message(self.role, "\n\n".join([*(file.as_text() for file in self.attachments), self.content]))

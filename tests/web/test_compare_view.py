@@ -38,6 +38,19 @@ class View:
         await self.comparisons.ask(made.id, "hello", turn=0)
         return made
 
+    @asynccontextmanager
+    async def followed(
+        self, *models: str, blind: bool = False, tabs: int = 1
+    ) -> AsyncGenerator[tuple[Comparison, list[AsyncIterator[Event]]], None]:
+        """Ask when tabs look on: an answer that has ended before tells nobody how it ended."""
+        made = await self.comparisons.create(models, blind=blind)
+        async with AsyncExitStack() as stack:
+            open_tabs = [await stack.enter_async_context(self.events(made.id)) for _ in range(tabs)]
+            for events in open_tabs:
+                await anext(events)
+            await self.comparisons.ask(made.id, "hello", turn=0)
+            yield made, open_tabs
+
     async def show(self, comparison_id: str, **params: str) -> dict[str, Any]:
         response = await self.client.get(f"/view/comparisons/{comparison_id}", params=params)
         response.raise_for_status()
@@ -90,8 +103,7 @@ async def view(tmp_path: Path) -> AsyncGenerator[View, None]:
 
 
 async def test_all_columns_come_through_one_stream(view: View) -> None:
-    made = await view.ask("canned", "thinks")
-    async with view.events(made.id) as events:
+    async with view.followed("canned", "thinks") as (made, [events]):
         found = await until(events, "status", "status")
     assert found[0][0] == "state"
     assert found[0][1]["turns"] == 1
@@ -116,8 +128,7 @@ async def test_a_tab_that_comes_late_sees_the_whole_answer(view: View) -> None:
 
 
 async def test_one_that_breaks_ends_alone_and_begins_anew(view: View) -> None:
-    made = await view.ask("breaks", "slow")
-    async with view.events(made.id) as events:
+    async with view.followed("breaks", "slow") as (made, [events]):
         found = await until(events, "status")
         assert found[-1][1]["place"] == 0
         assert (found[-1][1]["status"], bool(found[-1][1]["error_text"])) == ("interrupted", True)
@@ -128,8 +139,7 @@ async def test_one_that_breaks_ends_alone_and_begins_anew(view: View) -> None:
 
 
 async def test_votes_and_names_reach_every_tab(view: View) -> None:
-    made = await view.ask("canned", "thinks", blind=True)
-    async with view.events(made.id) as first, view.events(made.id) as second:
+    async with view.followed("canned", "thinks", blind=True, tabs=2) as (made, [first, second]):
         await until(first, "status", "status", "state")
         await until(second, "status", "status", "state")
         await view.comparisons.vote(made.id, 0, {1})
@@ -145,8 +155,7 @@ async def test_votes_and_names_reach_every_tab(view: View) -> None:
 
 
 async def test_nothing_in_any_event_tells_what_is_blind(view: View) -> None:
-    made = await view.ask("canned", "thinks", "breaks", blind=True)
-    async with view.events(made.id) as events:
+    async with view.followed("canned", "thinks", "breaks", blind=True) as (made, [events]):
         found = await until(events, "status", "status", "status", "state")
     told = [json.dumps(found), json.dumps(await view.show(made.id)), json.dumps(await view.show(made.id, lang="zh"))]
     state = await view.comparisons.state(made.id)
@@ -186,9 +195,8 @@ async def test_blind_answers_grow_in_step(view: View) -> None:
 
 
 async def test_a_blind_end_waits_for_the_slowest(view: View) -> None:
-    made = await view.ask("slow", "canned", blind=True)
-    slow, quick = made.models.index("slow"), made.models.index("canned")
-    async with view.events(made.id) as events:
+    async with view.followed("slow", "canned", blind=True) as (made, [events]):
+        slow, quick = made.models.index("slow"), made.models.index("canned")
         await until(events, "snapshot")
         await wait_for_end(view, made.columns[quick])
         running = view.services.chat.running(made.columns[slow])

@@ -83,6 +83,7 @@ _UNTOLD: dict[str, object] = {
     "finish_reason": None,
     "tokens": None,
     "seconds": None,
+    "tokens_per_second": None,
     "left_out": 0,
 }
 
@@ -94,6 +95,7 @@ def _facts(message: StoredMessage) -> dict[str, object]:
         "finish_reason": message.finish_reason,
         "tokens": message.usage.completion_tokens if message.usage else None,
         "seconds": message.seconds,
+        "tokens_per_second": message.tokens_per_second,
         "left_out": message.context.left_out if message.context else 0,
     }
 

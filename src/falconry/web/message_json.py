@@ -36,7 +36,7 @@ def message_json(message: StoredMessage, language: Language, versions: Sequence[
         "seconds": message.seconds,
         "first_seconds": message.first_seconds,
         "thinking_seconds": message.thinking_seconds,
-        "tokens_per_second": _speed(tokens, message),
+        "tokens_per_second": message.tokens_per_second,
         "finish_reason": message.finish_reason,
         "error_code": message.error["code"] if message.error else None,
         "error_text": error_text(message.error, language) if message.error else None,
@@ -50,12 +50,3 @@ def message_json(message: StoredMessage, language: Language, versions: Sequence[
 
 def _file_json(file: Attachment) -> dict[str, object]:
     return {name: value for name, value in asdict(file).items() if name != "text"}
-
-
-def _speed(tokens: int | None, message: StoredMessage) -> float | None:
-    """Tokens a second while it was written: neither waiting for a turn nor reading the prompt counts."""
-    if not tokens or not message.seconds:
-        return None
-    writing = message.seconds - (message.first_seconds or 0)
-    # All at once, as a short answer of an endpoint may come, says nothing of the writing.
-    return round((tokens - 1) / writing, 1) if tokens > 1 and writing > 0.01 else round(tokens / message.seconds, 1)

@@ -1,5 +1,5 @@
 // The programs' API and the live view, as the page asks them.
-import { language, t } from "./dom.js";
+import { language, notice, t } from "./dom.js";
 
 const locale = language === "zh" ? "zh-CN" : "en";
 
@@ -56,6 +56,20 @@ export async function* postEvents(path, body, signal) {
       const data = /^data: ?(.*)$/m.exec(part)?.[1];
       if (name && data) yield [name, JSON.parse(data)];
     }
+  }
+}
+
+let lost = null; // {timer, remove} while there is no connection
+
+/** Says that the connection is lost. Reconnecting takes about a second; only what takes longer is worth a word. */
+export function connection(up) {
+  if (up) {
+    clearTimeout(lost?.timer);
+    lost?.remove?.();
+    lost = null;
+  } else if (!lost) {
+    lost = {};
+    lost.timer = setTimeout(() => { lost.remove = notice(t("reconnecting"), { seconds: 0 }); }, 1200);
   }
 }
 

@@ -1,5 +1,5 @@
 // The chat page: joins log, composer, sidebar, gauge and the live events of the open conversation.
-import { Live, get, post, remove } from "./api.js";
+import { Live, connection, get, post, remove } from "./api.js";
 import { Composer } from "./composer.js";
 import { announce, language, notice, t } from "./dom.js";
 import * as gauge from "./gauge.js";
@@ -16,7 +16,6 @@ let live = null;
 let shown = null; // the promise of the conversation that is being opened
 let busy = false;
 let visits = 0; // of conversations, so that a slow one that was left does not come up later
-let offline = null;
 
 /** A page of messages: the newest, those `before` one, or those `around` one. */
 const view = (id, query = {}) =>
@@ -132,18 +131,6 @@ async function restore() {
   if (!newest) return options.restore(null);
   const reply = await get(`/api/replies/${newest.message.id}`);
   if (open.id === id) options.restore(reply);
-}
-
-function connection(up) {
-  if (up) {
-    clearTimeout(offline?.timer);
-    offline?.remove?.();
-    offline = null;
-  } else if (!offline) {
-    // Reconnecting takes about a second; only what takes longer is worth a word.
-    offline = {};
-    offline.timer = setTimeout(() => { offline.remove = notice(t("reconnecting"), { seconds: 0 }); }, 1200);
-  }
 }
 
 async function handle(name, data) {

@@ -1,5 +1,5 @@
 // The compare page: one question to several models, their answers side by side, votes, and what these say.
-import { Live, get, post, remove } from "./api.js";
+import { Live, connection, get, post, remove } from "./api.js";
 import { Results } from "./compare_results.js";
 import { Round } from "./compare_round.js";
 import { Start } from "./compare_start.js";
@@ -16,7 +16,7 @@ const end = el("div", { className: "f-reveal", hidden: true });
 const scroller = el("div", { className: "f-scroller", tabIndex: -1, role: "region", aria: { label: t("page_compare") } });
 const start = new Start((href) => open(href));
 const results = new Results();
-let composer, live, offline;
+let composer, live;
 let order = Promise.resolve();
 let busy = 0, stuck = true, wanted = 0;
 
@@ -28,17 +28,6 @@ function attempt(action) {
     if (["stale_conversation", "reply_running", "already_judged", "vote_final"].includes(error.code)) await reload().catch(console.error);
   }).finally(() => { busy -= 1; });
   return order;
-}
-
-function connection(up) {
-  if (up) {
-    clearTimeout(offline?.timer);
-    offline?.remove?.();
-    offline = null;
-  } else if (!offline) {
-    offline = {};
-    offline.timer = setTimeout(() => { offline.remove = notice(t("reconnecting"), { seconds: 0 }); }, 1200);
-  }
 }
 
 /** Opens an address of this page: its start, a comparison, or the results. */

@@ -1,6 +1,7 @@
 // One model's answer in a comparison: its name or letter, thinking, text, and how it ended.
 import { Blocks } from "./blocks.js";
 import { button, copy, el, t } from "./dom.js";
+import { figures, tellEnding } from "./endings.js";
 
 export const LETTERS = ["A", "B", "C", "D"];
 
@@ -62,7 +63,7 @@ export class Answer {
   }
 
   show() {
-    const { status, finish_reason, model, tokens, seconds, error_text } = this.shown;
+    const { status, finish_reason, error_text } = this.shown;
     const running = status === "running";
     const hasText = this.text.html.length > 0 || Boolean(this.text.tail);
     const hasThinking = this.thinking.html.length > 0 || Boolean(this.thinking.tail);
@@ -75,20 +76,10 @@ export class Answer {
     this.details.hidden = !hasThinking;
     this.details.classList.toggle("f-busy", running && !hasText);
     this.summary.textContent = running && !hasText ? t("thinking") : t("thought");
-    const said = {
-      stopped: t("ended_stopped"),
-      interrupted: error_text || t("ended_interrupted"),
-      failed: error_text || t("ended_failed"),
-      complete: finish_reason === "length" ? t("ended_length") : hasText ? "" : t("ended_empty"),
-    }[status];
-    this.ending.hidden = !said;
-    this.ending.replaceChildren(el("span", { dir: "auto" }, said ?? ""));
-    this.ending.setAttribute("role", status === "failed" ? "alert" : "note");
+    tellEnding(this.ending, this.shown, hasText);
     if (this.retry && ["stopped", "interrupted", "failed"].includes(status)) this.ending.append(this.again);
     this.foot.hidden = running;
     this.copying.hidden = !hasText;
-    const rate = tokens && seconds ? Math.round((tokens / seconds) * 10) / 10 : null;
-    const facts = model ? [tokens && t("tokens", { count: tokens }), rate && t("speed", { rate })] : [];
-    this.facts.textContent = facts.filter(Boolean).join(" · ");
+    this.facts.textContent = figures(this.shown).join(" · ");
   }
 }

@@ -27,18 +27,10 @@ const NUMBERS = {
 const WHOLE = ["max_tokens", "top_k"];
 const MOST_SEED = 2 ** 32 - 2;
 /** The fields and what they are called. `system` is no param: every model takes one. */
-export const labels = () => ({
-  system: t("system"),
-  temperature: t("temperature"),
-  max_tokens: t("max_new_tokens"),
-  top_p: t("top_p"),
-  top_k: t("top_k"),
-  min_p: t("min_p"),
-  repetition_penalty: t("repetition_penalty"),
-  stop: t("stop_sequences"),
-  seed: t("seed"),
-  json_schema: t("json_schema"),
-});
+export function labels() {
+  const { grammar, ...params } = models.names();
+  return { system: t("system"), ...params, json_schema: grammar };
+}
 
 let own = kept(); // what the person has set in this browser, where it differs from the defaults
 let values = { ...defaults(), ...own };

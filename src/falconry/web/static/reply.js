@@ -1,6 +1,7 @@
 // A reply as an element, in all its states: waiting, thinking, streaming, complete, stopped, interrupted or failed.
 import { Blocks } from "./blocks.js";
 import { button, copy, el, t } from "./dom.js";
+import { figures, tellEnding } from "./endings.js";
 import { showPrompt } from "./gauge.js";
 import { Rating } from "./rating.js";
 import { Versions } from "./versions.js";
@@ -101,7 +102,7 @@ export class Reply {
       this.details.classList.toggle("f-busy", busy);
       this.summary.textContent = busy ? t("thinking") : thinking_seconds ? t("thought_for", { seconds: thinking_seconds }) : t("thought");
     }
-    this.showEnding(status, finish_reason, hasText);
+    this.showEnding(status, hasText);
     this.foot.hidden = running;
     for (const each of [this.copying, this.rating.element]) each.hidden = !hasText;
     this.resume.hidden = !(["interrupted", "stopped"].includes(status) || finish_reason === "length") || !hasText;
@@ -110,23 +111,13 @@ export class Reply {
 
   /** Model, tokens and speed; their last one stands before the time. */
   showFacts() {
-    const { model, tokens, tokens_per_second } = this.message;
-    const rate = tokens_per_second >= 100 ? Math.round(tokens_per_second).toLocaleString() : tokens_per_second;
-    const parts = [model, tokens && t("tokens", { count: tokens.toLocaleString() }), rate && t("speed", { rate })];
+    const parts = [this.message.model, ...figures(this.message)];
     this.facts.replaceChildren(...parts.filter(Boolean).flatMap((part) => [el("bdi", {}, part), " · "]));
   }
 
-  showEnding(status, finish_reason, hasText) {
-    const { error_text, error_code } = this.message;
-    const text = {
-      stopped: t("ended_stopped"),
-      interrupted: error_text || t("ended_interrupted"),
-      failed: error_text || t("ended_failed"),
-      complete: finish_reason === "length" ? t("ended_length") : hasText ? "" : t("ended_empty"),
-    }[status];
-    this.ending.hidden = !text;
-    this.ending.replaceChildren(el("span", { dir: "auto" }, text ?? ""));
-    this.ending.setAttribute("role", status === "failed" ? "alert" : "note");
+  showEnding(status, hasText) {
+    const { error_code } = this.message;
+    tellEnding(this.ending, this.message, hasText);
     if (error_code === "context_length_exceeded") {
       this.ending.append(button(t("put_back"), null, () => this.actions.putBack(this.message.parent_id), { label: true, className: "f-solid" }));
     } else if (status === "failed") {
