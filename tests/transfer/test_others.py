@@ -127,6 +127,11 @@ def test_pictures_are_left_out_and_told() -> None:
         {"author": {"role": "user"}, "content": {"content_type": "text", "parts": [None, "", 7]}},
         {"author": {"role": ["user"]}, "content": {"content_type": "text", "parts": ["x"]}},
         {"author": {"role": "user"}, "content": {"parts": ["x"]}, "metadata": None, "create_time": "yesterday"},
+        {
+            "author": {"role": "user"},
+            "content": {"content_type": "text", "parts": ["x"]},
+            "metadata": {"attachments": 7},
+        },
     ],
 )
 def test_messages_that_lack_this_and_that_break_nothing(message: dict[str, Any]) -> None:

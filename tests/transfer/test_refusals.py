@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
+import zipfile
 from time import monotonic
 from typing import Any
 
@@ -109,6 +111,8 @@ def test_no_file_of_any_known_kind(raw: bytes, code: str) -> None:
         {"files": [{"id": "f"}]},
         {"version": -1},
         {"version": True},
+        {"version": 2**31 - 1},
+        {"updated_at": "8999-01-01T00:00:00+00:00"},
     ],
 )
 def test_a_wrong_value_of_a_conversation_is_named_with_its_place(values: dict[str, Any]) -> None:
@@ -212,6 +216,22 @@ def test_an_encrypted_zip_file_is_refused() -> None:
     raw[6] |= 1
     raw[raw.rindex(b"PK\x01\x02") + 8] |= 1
     assert refusal(bytes(raw)).code == "import_bad_zip"
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_file_packed_as_no_export_is_refused(method: int) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        archive.writestr("conversations.json", encoded([simple_chatgpt()]))
+    raw = file.getvalue()
+    assert refusal(raw).code == "import_bad_zip"
+    assert refusal(raw[:60] + bytes([raw[60] ^ 255]) + raw[61:]).code == "import_bad_zip"
+
+
+def test_a_reply_of_too_many_parts_is_refused() -> None:
+    parts = [node("0", None, said("user", "hello"))]
+    parts += [node(str(n), str(n - 1), said("assistant", "x" * 50_000)) for n in range(1, 100)]
+    assert refusal(encoded([chatgpt(*parts)]), 100 * MOST).code == "import_wrong_value"
 
 
 def test_a_very_long_conversation_is_no_problem() -> None:

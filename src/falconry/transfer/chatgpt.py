@@ -77,6 +77,8 @@ def read_tree(fields: Fields, notes: Notes) -> Tree:
         )
         if before is not None and above is not None and joins:
             messages[above] = _joined(before, part)
+            if len(messages[above].message.content) + len(messages[above].message.thinking) > LONGEST_TEXT:
+                raise wrong_value(nodes[node_id].where, "content")
             standing[node_id] = above
         else:
             earliest = before.message.created_at + timedelta(microseconds=1 + len(inside)) if before else created_at
@@ -203,7 +205,8 @@ def _part(node: Fields, notes: Notes) -> _Part | None:
     part.is_whole = message.values.get("status") != "in_progress" and not (
         isinstance(finish, Mapping) and finish.get("type") == "interrupted"
     )
-    for file in metadata.get("attachments") or ():
+    attached = metadata.get("attachments")
+    for file in attached if isinstance(attached, list) else ():
         if isinstance(file, Mapping) and isinstance(name := file.get("name"), str):
             notes.file_without_text()
             part.content = _paragraphs(f"📎 {storable(name[:500])}", part.content)

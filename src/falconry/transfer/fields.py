@@ -16,7 +16,7 @@ C = TypeVar("C", bound=str)
 LONGEST_TEXT = 4 * 1024 * 1024  # characters, as of a message that somebody sends
 MOST_DETAILS = 30
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+_LATEST = datetime(5000, 1, 1, tzinfo=UTC)  # what the cursor of a list can name
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,7 @@ def read_tree(fields: Fields) -> Tree:
         fields.text("title", 0, 2000, default=""),
         created_at,
         fields.moment("updated_at", default=created_at),
-        fields.integer("version", 0, 2**31 - 1, default=0),
+        fields.integer("version", 0, 2**30, default=0),
         head_id,
         fields.choice("titled_by", ("message", "model", "person"), default="person"),
         fields.boolean("pinned"),

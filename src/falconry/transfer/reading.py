@@ -148,6 +148,9 @@ def _unpacked(raw: bytes, most: int) -> Iterator[tuple[str, str]]:
                 raise ImportRefused()
             left = most
             for member in chosen:
+                # Others have windows of gigabytes, and errors of their own; no export is packed like that.
+                if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise _bad_zip()
                 if member.file_size > left:
                     raise _too_large(most)
                 with archive.open(member) as file:
