@@ -142,6 +142,22 @@ async def test_several_at_once_are_listed_page_by_page(server: LiveServer) -> No
     assert unknown.status_code == 404
 
 
+async def test_a_comparison_does_not_lose_one_of_its_sides(server: LiveServer) -> None:
+    made = await begin(server)
+    await ask(server, made["id"])
+    side = made["conversations"][0]
+    (question, _) = (await server.client.get(f"/api/conversations/{side}")).json()["messages"]
+    for path in (
+        f"/api/conversations/{side}",
+        f"/api/conversations/{side}?forever=true",
+        f"/api/messages/{question['id']}",
+    ):
+        refused = await server.client.delete(path)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, "part_of_comparison")
+    found = (await server.client.get(f"/api/comparisons/{made['id']}")).json()
+    assert [answer["status"] for answer in found["turns"][0]["answers"]] == ["complete", "complete"]
+
+
 async def test_three_tabs_ask_at_once(server: LiveServer) -> None:
     """One of them asks, and nothing is asked twice."""
     made = await begin(server)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -188,9 +189,35 @@ async def test_a_question_whose_answer_was_deleted_can_be_answered_or_followed(s
     await store.delete_branch(reply.id)
     answer = await store.append_reply(question.id, question.id, reply_to(conversation_id))
     assert answer.parent_id == question.id
+    await store.finish_reply(replace(answer, status="complete"))
     await store.delete_branch(answer.id)
     asked, _ = await say(store, conversation_id, "and?")
     assert asked.parent_id == question.id
+
+
+async def test_of_many_who_ask_at_once_for_another_answer_one_gets_it(store: Conversations) -> None:
+    conversation_id = await talk(store, 1)
+    question, _ = await store.path(conversation_id)
+    tries = [store.append_reply(question.id, question.id, reply_to(conversation_id)) for _ in range(5)]
+    results = await asyncio.gather(*tries, return_exceptions=True)
+    assert sorted(type(result).__name__ for result in results) == 4 * ["StaleConversation"] + ["StoredMessage"]
+
+
+async def test_nothing_is_moved_away_from_below_a_reply_that_is_written(store: Conversations) -> None:
+    conversation_id = await talk(store, 1)
+    question, first = await store.path(conversation_id)
+    answer = await store.append_reply(first.id, question.id, reply_to(conversation_id))
+    for refused in (
+        store.show(conversation_id, first.id, answer.id),
+        store.delete_branch(question.id),
+        store.delete_branch(first.id),
+        store.append_turn(conversation_id, answer.id, "and?", reply_to(conversation_id)),
+    ):
+        with pytest.raises(StaleConversation) as caught:
+            await refused
+        assert caught.value.code == "reply_running"
+    await store.finish_reply(replace(answer, status="complete"))
+    assert await store.show(conversation_id, first.id, answer.id) == first.id
 
 
 async def test_a_rating_comes_back_and_can_be_taken_back(store: Conversations) -> None:

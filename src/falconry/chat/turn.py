@@ -114,8 +114,12 @@ class Turn:
                 "failed",
                 FalconryError("Something went wrong inside Falconry. The log says what."),
             )
-        # A cancelled task may await again, and a second stop must not cut short the storing of the first.
-        await asyncio.shield(asyncio.ensure_future(self._finish(status, error)))
+        finishing = asyncio.ensure_future(self._finish(status, error))
+        try:
+            await asyncio.shield(finishing)
+        except asyncio.CancelledError:
+            # Stopped while the end was being stored: whoever waits for this task waits for that, too.
+            await finishing
 
     # -- generating
 

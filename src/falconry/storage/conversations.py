@@ -9,7 +9,7 @@ from typing import TypedDict, Unpack
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, select, update
 
-from falconry.errors import NotAuthenticated
+from falconry.errors import InvalidRequest, NotAuthenticated
 from falconry.messages import Conversation
 from falconry.storage.attachments import Attachments
 from falconry.storage.folders import Folders, require_folder
@@ -170,7 +170,7 @@ class Conversations(Messages, Replies):
 
     async def _set_deleted(self, conversation_id: str, moment: datetime | None, *, trash: bool) -> Conversation:
         def run(c: Connection) -> Conversation:
-            self._conversation(c, conversation_id, lock=True, trash=trash)
+            _refuse_column(self._conversation(c, conversation_id, lock=True, trash=trash))
             values = {"deleted_at": moment, "version": conversations.c.version + 1}
             c.execute(update(conversations).where(conversations.c.id == conversation_id).values(values))
             return self._conversation(c, conversation_id, trash=True)
@@ -181,7 +181,7 @@ class Conversations(Messages, Replies):
         """Remove a conversation for good, with its messages and files, in the trash or not."""
 
         def run(c: Connection) -> None:
-            self._conversation(c, conversation_id, trash=True)
+            _refuse_column(self._conversation(c, conversation_id, trash=True))
             c.execute(delete(conversations).where(conversations.c.id == conversation_id))
 
         await self._db.write(run)
@@ -196,6 +196,14 @@ class Conversations(Messages, Replies):
             this = delete(conversations).where(conversations.c.id == conversation_id, old)
             await self._db.write(lambda c, this=this: c.execute(this))  # type: ignore[misc]
         return len(ids)
+
+
+def _refuse_column(conversation: Conversation) -> None:
+    """A comparison that has lost one of its sides could not be read any more."""
+    if conversation.comparison_id is not None:
+        raise InvalidRequest(
+            "This is one side of a comparison. Delete the whole comparison instead.", code="part_of_comparison"
+        )
 
 
 _LISTED: ColumnElement[bool] = conversations.c.comparison_id.is_(None)

@@ -66,6 +66,7 @@ class Messages(Scoped):
 
         def run(c: Connection) -> tuple[StoredMessage, StoredMessage]:
             conversation = self._at_head(c, conversation_id, head_id)
+            self._refuse_while_running(c, head_id)
             old = _editable(self._message(c, edit_of), conversation_id) if edit_of is not None else None
             parent_id = old.parent_id if old else head_id
             kept = [file.id for file in old.attachments] if old and attachments is None else attachments or ()
@@ -107,6 +108,7 @@ class Messages(Scoped):
             head = conversation.head_id
             if head_id not in (None, head) or not tree.is_above(c, beside_id, head):
                 raise StaleConversation("This conversation went on elsewhere. Reload it; nothing was lost.")
+            self._refuse_while_running(c, head)
             if head != parent_id:
                 tree.leave(c, head)
             return self._insert_reply(c, reply, parent_id)
@@ -131,6 +133,7 @@ class Messages(Scoped):
             tree.place(c, conversation_id, message_id)
             if head_id is not None and tree.is_above(c, message_id, head_id):
                 return head_id
+            self._refuse_while_running(c, head_id)
             leaf = tree.leaf_below(c, message_id)
             tree.leave(c, head_id)
             tree.move_head(c, conversation_id, leaf)
@@ -149,7 +152,12 @@ class Messages(Scoped):
         def run(c: Connection) -> str | None:
             found = self._message(c, message_id)
             conversation = self._conversation(c, found.conversation_id, lock=True)
+            if conversation.comparison_id is not None:
+                raise InvalidRequest(
+                    "This is one side of a comparison. Delete the whole comparison instead.", code="part_of_comparison"
+                )
             head = conversation.head_id
+            self._refuse_while_running(c, head)
             if tree.is_above(c, message_id, head):
                 siblings = tree.versions(c, found.conversation_id, [found.parent_id])[found.parent_id]
                 place = siblings.index(message_id)

@@ -52,3 +52,13 @@ class Scoped:
         if conversation.head_id != head_id:
             raise StaleConversation("This conversation went on elsewhere. Reload it; nothing was lost.")
         return conversation
+
+    def _refuse_while_running(self, c: Connection, head_id: str | None) -> None:
+        """Raises StaleConversation while the reply at the head is written, which only the conversation's lock can tell.
+
+        Of two who ask at the same moment both have seen that nothing runs.
+        """
+        query = select(messages.c.owner).where(messages.c.id == head_id, messages.c.status == "running")
+        row = c.execute(query).first() if head_id is not None else None
+        if row is not None and not self._db.owner.is_dead(row.owner):
+            raise StaleConversation("A reply is still being written. Stop it, or wait for it.", code="reply_running")
