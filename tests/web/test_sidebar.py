@@ -201,6 +201,7 @@ async def test_deleted_at_once_and_exactly_where_it_was_after_undo(open_page: Op
     await expect(rows(page)).to_have_text(["one", "two", "three", "four"])
     await expect(page.get_by_text("conversations deleted.")).to_be_hidden()
     await expect(page.get_by_text("2 conversations are back.")).to_have_count(1)
+    await expect(row(page, "three")).to_be_focused()
     await page.reload()
     await expect(rows(page)).to_have_text(["one", "two", "three", "four"])
 
@@ -289,6 +290,17 @@ async def test_folders_are_made_filled_closed_renamed_and_deleted(open_page: Ope
     await page.get_by_role("dialog").get_by_role("button", name="Delete folder").click()
     await expect(page.locator(".f-folder")).to_have_count(0)
     await expect(rows(page)).to_have_text(["one", "two"])
+
+
+async def test_a_pinned_one_in_a_folder_stands_twice_and_is_told_as_current_once(
+    open_page: OpenPage, archive: Archive
+) -> None:
+    [conversation] = await archive.add("one", pinned=True, folder_id=await archive.folder("Work"))
+    page = await open_page(f"/?c={conversation}", origin=archive.url)
+    await expect(rows(page)).to_have_text(["one", "one"])
+    await expect(page.locator("#conversations .f-current")).to_have_count(2)
+    await expect(page.locator("#conversations a[aria-current]")).to_have_count(1)
+    await expect(page.get_by_role("group", name="Pinned").locator("a")).to_have_attribute("aria-current", "page")
 
 
 async def test_dragged_into_a_folder_and_out_of_it(open_page: OpenPage, archive: Archive) -> None:

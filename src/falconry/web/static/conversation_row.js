@@ -14,10 +14,11 @@ export class Row {
     this.element.row = this;
   }
 
-  /** Shows a conversation; touches only what is other than before. */
-  update(conversation, current) {
+  /** Shows a conversation; touches only what is other than before. `again`: it stands further up, too. */
+  update(conversation, current, again = false) {
     const was = this.conversation;
     this.conversation = conversation;
+    this.again = again;
     if (was?.id !== conversation.id) {
       this.link.href = `/?c=${conversation.id}`;
       this.link.dataset.id = conversation.id;
@@ -33,8 +34,11 @@ export class Row {
     return this;
   }
 
+  /** Only one link is said to be the current one. */
   mark(current) {
-    if (this.conversation.id === current) this.link.setAttribute("aria-current", "page");
+    const shown = this.conversation.id === current;
+    if (shown && !this.again) this.link.setAttribute("aria-current", "page");
     else this.link.removeAttribute("aria-current");
+    this.element.classList.toggle("f-current", shown);
   }
 }

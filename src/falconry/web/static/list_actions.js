@@ -2,7 +2,7 @@
 import { announce, button, dialog, el, notice, t } from "./dom.js";
 import * as store from "./conversation_store.js";
 import { editInPlace } from "./edit_in_place.js";
-import { sectionOf } from "./list_sections.js";
+import { rows, sectionOf } from "./list_sections.js";
 import { openMenu } from "./menu.js";
 import * as transfer from "./transfer.js";
 
@@ -100,11 +100,15 @@ export async function undo() {
   trashed = [];
   offerUndo();
   const removed = await Promise.all(entries.map((entry) => entry.removed)); // which may be under way
-  await Promise.all(removed.filter(Boolean).map((conversation) => store.restore(conversation)));
+  const restored = removed.filter(Boolean).map((conversation) => store.restore(conversation)); // which shows it at once
+  if (document.activeElement === document.body) focusRow(removed.findLast(Boolean)?.id); // the button is gone
+  await Promise.all(restored);
   if (entries.length) announce(t("restored", { count: entries.length }));
   const shown = removed.find((conversation, index) => conversation && entries[index].wasOpen);
   if (shown && chat?.open && chat.current === null) chat.open(shown.id, { push: true });
 }
+
+const focusRow = (id) => rows().find((row) => row.conversation.id === id)?.link.focus();
 
 export function folderMenu(section, anchor) {
   const { folder } = section;

@@ -47,7 +47,7 @@ class Section {
     if (folder) this.updateFolder(folder);
     const wanted = items.map((conversation) => {
       const row = this.rows.get(conversation.id) ?? new Row();
-      this.rows.set(conversation.id, row.update(conversation, current));
+      this.rows.set(conversation.id, row.update(conversation, current, Boolean(folder && conversation.pinned)));
       return row.element;
     });
     if (this.rows.size > items.length) {
