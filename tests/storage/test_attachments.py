@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -49,6 +50,18 @@ async def test_files_go_with_a_message_in_its_order(
     assert await files.unsent() == []
     again = await send(database, conversation.id, one.id)  # an edited message keeps its file
     assert again == (one,)
+
+
+async def test_of_two_messages_that_take_a_file_along_at_once_one_gets_it(
+    files: Attachments, database: Database, store: Conversations
+) -> None:
+    for _ in range(10):
+        added = [(await files.add(name, "text/plain", 1, name)).id for name in ("a", "b")]
+        talks = [(await store.create()).id for _ in range(3)]
+        tries = [send(database, talk, *(added if talk == talks[0] else added[::-1])) for talk in talks]
+        results = await asyncio.gather(*tries, return_exceptions=True)
+        assert sum(isinstance(result, tuple) for result in results) == 1
+        assert sum(isinstance(result, NotFound) for result in results) == 2
 
 
 async def test_a_message_is_read_with_the_texts_of_its_files(files: Attachments, database: Database) -> None:

@@ -104,6 +104,13 @@ async def test_a_failed_question_stands_at_the_end(comparisons: ComparisonStore,
     assert (path[3].status, path[3].model, path[3].error) == ("failed", "a", ERROR)
 
 
+async def test_a_question_that_failed_while_the_comparison_was_deleted(comparisons: ComparisonStore) -> None:
+    made = await comparisons.create(["a", "b"], blind=False)
+    await comparisons.delete(made.id)
+    with pytest.raises(NotFound):
+        await comparisons.append_failed(made.columns[0], "hello", "a", ERROR)
+
+
 async def test_a_copy_has_everything_and_ids_of_its_own(comparisons: ComparisonStore, store: Conversations) -> None:
     made = await comparisons.create(["a", "b"], blind=False)
     await comparisons.append_failed(made.columns[1], "one", "b", ERROR)

@@ -125,6 +125,9 @@ def attach(c: Connection, owner_id: str, conversation_id: str, ids: Sequence[str
         InvalidRequest: the texts together are more than one message may hold.
     """
     theirs = _UNSENT | (attachments.c.conversation_id == conversation_id)
+    if ids:  # of two messages that take the same file along at once, one gets it
+        wanted = select(attachments.c.id).where(attachments.c.id.in_(ids), _of(owner_id) & theirs)
+        c.execute(wanted.order_by(attachments.c.id).with_for_update()).all()
     found = _in_order(c, ids, _of(owner_id) & theirs)
     if ids:
         mine = attachments.c.id.in_(ids)

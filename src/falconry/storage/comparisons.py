@@ -122,12 +122,15 @@ class ComparisonStore(Votes):
     async def append_failed(
         self, column: str, content: str, model: str, error: Mapping[str, object], files: Sequence[str] = ()
     ) -> None:
-        """Store a question that a model could not even be asked, with a reply that says why."""
+        """Store a question that a model could not even be asked, with a reply that says why. Raises NotFound."""
         now = datetime.now(UTC)
 
         def run(c: Connection) -> None:
             own = conversations.c.id == column
-            head = c.execute(select(conversations.c.head_id).where(own).with_for_update()).scalar_one()
+            row = c.execute(select(conversations.c.head_id).where(own).with_for_update()).first()
+            if row is None:  # deleted in this very moment
+                raise NotFound("This comparison does not exist.", code="comparison_not_found")
+            head = row.head_id
             deep = select(messages.c.depth).where(messages.c.id == head)
             depth = c.execute(deep).scalar_one() + 1 if head else 0
             common = {"conversation_id": column, "thinking": "", "created_at": now}
