@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from time import monotonic
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from falconry.storage.search_text import LARGEST_ENTRY, Folded, Query, fold, index_words, snippet
+from falconry.storage.search_text import LARGEST_ENTRY, WINDOW, Folded, Query, fold, index_words, snippet
 
 
 def marked(text: str, query: str) -> str | None:
@@ -163,3 +164,30 @@ def test_an_enormous_text_is_cut_and_still_found_by_its_beginning() -> None:
     words = index_words(text)
     assert "word7x" in words
     assert sum(len(word.encode()) + 1 for word in words) <= LARGEST_ENTRY
+
+
+def test_a_search_in_a_large_text_lets_others_run() -> None:
+    text = "a, " * 700_000
+    longest, last, done = 0.0, monotonic(), threading.Event()
+    query = Query.parse('"' + "a " * 31 + 'b"')
+
+    def search() -> None:
+        assert snippet(text, query) is None
+        done.set()
+
+    thread = threading.Thread(target=search)
+    thread.start()
+    while not done.wait(0.001):
+        now = monotonic()
+        longest, last = max(longest, now - last), now
+    thread.join()
+    assert longest < 1.0  # in one piece it takes several seconds
+
+
+@pytest.mark.parametrize("place", [0, WINDOW - 3, WINDOW - 1, WINDOW, WINDOW + 1, 2 * WINDOW - 40])
+def test_a_phrase_is_found_wherever_a_window_ends(place: int) -> None:
+    text = "x " * (place // 2) + " " * (place % 2) + "peregrine " + "," * 70 + " falcon " + "y " * WINDOW
+    spans = Query.parse('"peregrine falcon"').matches(text)
+    assert spans == [(place, text.index("falcon") + 6)]
+    assert Query.parse("peregrine falco n").matches(text) is None
+    assert Query.parse('"peregrine falco" y').matches(text) is None

@@ -221,5 +221,6 @@ async def _in_pieces(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None
         if len(kept) >= PIECE:
             yield bytes(kept)
             kept.clear()
+            await asyncio.sleep(0)  # a reader that takes all at once must not keep the others waiting
     if kept:
         yield bytes(kept)

@@ -19,6 +19,9 @@ LONGEST_WORD = 32  # characters of a word that are indexed; the rest is compared
 LARGEST_ENTRY = 900_000  # bytes of all words of one text: PostgreSQL takes a MiB
 MOST_ENTRIES = 48  # words of a query that are asked of the index
 MOST_PHRASES = 32  # of a query, and words of a phrase; more than a person looks for
+MOST_BETWEEN = 80  # characters of blanks and punctuation between two words of a phrase
+WINDOW = 64 * 1024  # characters that are searched at a time
+LOOK_AHEAD = 256  # characters behind a match that decide whether it ends with a word
 MOST_MARKS = 100  # hits of one phrase that are looked for in one text
 PREFIX_MARK = "¡"  # before the first two letters of each word; no letter itself
 SNIPPET = 160  # characters
@@ -187,13 +190,18 @@ class Phrase:
                 yield from (("".join(pair), False) for pair in zip(unit.text, unit.text[1:], strict=False))
 
     @property
+    def longest(self) -> int:
+        """Characters that it can take up in a folded text."""
+        return sum(len(unit.text) for unit in self.units) + MOST_BETWEEN * (len(self.units) - 1)
+
+    @property
     def exact(self) -> bool:
         """Whether a text that has the entries surely has the phrase."""
         (first, *others) = self.units
         return not others and len(first.text) <= (LONGEST_WORD if first.kind == "word" else 2)
 
 
-_BETWEEN = rf"(?:[^\w{_DENSE}{_MARKS}{_SIGNS}]|_){{0,80}}"
+_BETWEEN = rf"(?:[^\w{_DENSE}{_MARKS}{_SIGNS}]|_){{0,{MOST_BETWEEN}}}"
 
 
 def _word_entries(word: str, is_open: bool) -> Iterator[tuple[str, bool]]:
@@ -246,12 +254,28 @@ class Query:
     def matches(self, folded: str) -> list[tuple[int, int]] | None:
         """Where the phrases stand in a folded text, in order; None where one is missing."""
         found: list[tuple[int, int]] = []
-        for pattern in _patterns(self):
-            places = [match.span() for match in islice(pattern.finditer(folded), MOST_MARKS)]
+        for pattern, phrase in zip(_patterns(self), self.phrases, strict=True):
+            places = list(islice(_spans(pattern, folded, phrase.longest), MOST_MARKS))
             if not places:
                 return None
             found += places
         return _joined(sorted(found))
+
+
+def _spans(pattern: re.Pattern[str], folded: str, longest: int) -> Iterator[tuple[int, int]]:
+    """Where a pattern matches, window by window.
+
+    The regular expressions' engine lets no other thread run while it searches, and in a text of megabytes a phrase that
+    nearly matches everywhere takes seconds.
+    """
+    done = 0
+    for start in range(0, len(folded), WINDOW):
+        # What begins in this window may end behind it, and what follows a word decides whether it is one.
+        for match in pattern.finditer(folded, max(start, done), start + WINDOW + longest + LOOK_AHEAD):
+            if match.start() >= start + WINDOW:
+                break
+            done = match.end()
+            yield match.span()
 
 
 @lru_cache(maxsize=64)
