@@ -25,7 +25,7 @@ setup: $(VENV)/.dev ## make .venv with all that development needs
 
 test: $(VENV)/.dev .cache/clients/.made ## run the tests, in a real browser and on a real PostgreSQL too (ARGS="-k context" chooses)
 	@scripts/system_packages.sh
-	$(PY) -m pytest -n 3 --dist loadfile $(ARGS)
+	$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-torch: $(VENV)/.torch ## run the tests of training, which need torch
 	$(PY) -m pytest -m torch $(ARGS)

@@ -40,6 +40,8 @@ async def ada(guarded: Site, browser: Browser) -> AsyncGenerator[Page, None]:
     await page.get_by_label("Password").fill(PASSWORD)
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", name="ada")).to_be_visible()
+    none = page.get_by_text("Your conversations will appear here.")
+    await expect(none.or_(page.locator("#conversations li a")).first).to_be_visible()  # nothing is on its way
     yield page
     await context.close()
     assert errors == []

@@ -11,6 +11,19 @@ export class Refused extends Error {
   }
 }
 
+let leaving = false;
+
+/** Logs out. What is still on its way is refused then, and that leads nowhere. */
+export async function logOut() {
+  leaving = true;
+  try {
+    await ask("POST", "/logout");
+  } catch (error) {
+    leaving = false;
+    throw error;
+  }
+}
+
 async function ask(method, path, body, options = {}) {
   const headers = { "Accept-Language": locale };
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -23,21 +36,27 @@ async function ask(method, path, body, options = {}) {
   }
   if (response.ok) return response;
   const { error } = await response.json().catch(() => ({}));
-  if (error?.code === "not_authenticated") location.assign("/login?next=" + encodeURIComponent(location.pathname + location.search));
+  if (error?.code === "not_authenticated" && !leaving) location.assign("/login?next=" + encodeURIComponent(location.pathname + location.search));
   throw new Refused(error?.code ?? "http_error", error?.text || error?.message || t("failed_http", { status: response.status }), error?.details);
 }
 
-export const get = async (path) => (await ask("GET", path)).json();
-export const post = async (path, body = {}) => (await ask("POST", path, body)).json();
-export const put = async (path, body = {}) => (await ask("PUT", path, body)).json();
-export const patch = async (path, body = {}) => (await ask("PATCH", path, body)).json();
+/** An answer's body; one that is cut off is as good as none. */
+async function whole(response, form = "json") {
+  const body = await response.text().catch(() => { throw new Refused("offline", t("offline")); });
+  return form === "json" ? JSON.parse(body) : body;
+}
+
+export const get = async (path) => whole(await ask("GET", path));
+export const post = async (path, body = {}) => whole(await ask("POST", path, body));
+export const put = async (path, body = {}) => whole(await ask("PUT", path, body));
+export const patch = async (path, body = {}) => whole(await ask("PATCH", path, body));
 /** A DELETE that tells how things stand now; null where it tells nothing. */
 export const remove = async (path) => {
   const response = await ask("DELETE", path);
-  return response.status === 204 ? null : response.json();
+  return response.status === 204 ? null : whole(response);
 };
 /** What is no JSON: the text of a file. */
-export const getText = async (path) => (await ask("GET", path)).text();
+export const getText = async (path) => whole(await ask("GET", path), "text");
 /** For routes that answer with nothing, or with something that nobody wants to know. */
 export const send = async (method, path, body) => void (await ask(method, path, body));
 
@@ -95,7 +114,10 @@ export class Live {
     const path = this.id ? own : "/view/events";
     const source = new EventSource(`${path}?lang=${language}`);
     this.source = source;
-    source.onopen = () => this.onConnection(true);
+    source.onopen = () => {
+      this.onConnection(true);
+      this.order = this.order.then(() => this.closed || this.handle("list", {})).catch(console.error); // it may have changed before
+    };
     source.onerror = () => {
       this.onConnection(false);
       if (source.readyState === EventSource.CLOSED) this.retry(); // refused; otherwise the browser tries again

@@ -1,5 +1,5 @@
 // The lower end of the left side: the other pages, whoever is here, language, log out, and dark or light.
-import { get, send } from "./api.js";
+import { get, logOut } from "./api.js";
 import { button, el, icon, language, store, t } from "./dom.js";
 
 const root = document.documentElement;
@@ -42,7 +42,7 @@ function pageLink(name, href, iconName) {
 
 function leaveButton() {
   return button(t("log_out"), "leave", async () => {
-    await send("POST", "/logout");
+    await logOut();
     store.forget();
     location.assign("/login");
   });
