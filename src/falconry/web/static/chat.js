@@ -215,7 +215,8 @@ function begin(reply) {
 async function stop() {
   if (!open.running) return;
   await attempt(() => post(`/api/replies/${open.running}/stop`));
-  composer.focus(); // the button that had it is gone
+  // The button that had the focus is gone; whoever has gone on to something else keeps it.
+  if (document.activeElement === document.body || document.activeElement?.closest("#stop")) composer.focus();
 }
 
 /** "Clear console": box and log are empty; the old conversation stays in the sidebar. */
