@@ -1,7 +1,5 @@
 // The programs' API and the live view, as the page asks them.
-import { language, notice, t } from "./dom.js";
-
-const locale = language === "zh" ? "zh-CN" : "en";
+import { language, locale, notice, t } from "./dom.js";
 
 /** What went wrong, in the page's language. `code` as in falconry.errors; "offline" where nobody answered. */
 export class Refused extends Error {

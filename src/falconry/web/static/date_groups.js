@@ -1,7 +1,6 @@
 // Under which heading a conversation stands, by the calendar of whoever looks.
-import { language, t } from "./dom.js";
+import { locale, t } from "./dom.js";
 
-const locale = language === "zh" ? "zh-CN" : "en";
 const month = new Intl.DateTimeFormat(locale, { month: "long" });
 const monthAndYear = new Intl.DateTimeFormat(locale, { month: "long", year: "numeric" });
 

@@ -1,7 +1,5 @@
 // Parts that the account's and the admin's page have in common: sections, fields, tables, dates, copying.
-import { button, copy, el, language, notice, t } from "./dom.js";
-
-const locale = language === "zh" ? "zh-CN" : "en";
+import { button, copy, el, locale, notice, t } from "./dom.js";
 
 /** A titled part of a page. */
 export function section(title, ...children) {

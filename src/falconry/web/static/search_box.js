@@ -1,8 +1,7 @@
 // Search over titles and messages: a box above the list, whose hits take the list's place while there is a text in it.
 import { get } from "./api.js";
-import { announce, button, el, icon, language, t } from "./dom.js";
+import { announce, button, el, icon, locale, t } from "./dom.js";
 
-const locale = language === "zh" ? "zh-CN" : "en";
 const day = new Intl.DateTimeFormat(locale, { dateStyle: "medium" });
 const PAUSE = 160; // ms after a key
 

@@ -1,9 +1,8 @@
 // Conversations as files and as links: export, import, and sharing with people who have no login.
 import { get, post, Refused, send } from "./api.js";
-import { announce, button, dialog, el, icon, language, store, t } from "./dom.js";
+import { announce, button, dialog, el, icon, language, locale, store, t } from "./dom.js";
 import { ago, attempt, code } from "./forms.js";
 
-const locale = language === "zh" ? "zh-CN" : "en";
 const address = (path, format) => `${path}/export?format=${format}&lang=${language}`;
 const me = () => JSON.parse(store.get("me") ?? "{}");
 

@@ -1,7 +1,6 @@
 // When something happened: how long ago for the eye, to the second for who asks.
-import { el, language, t } from "./dom.js";
+import { el, locale, t } from "./dom.js";
 
-const locale = language === "zh" ? "zh-CN" : "en";
 const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "long" });
 const [MINUTE, HOUR, DAY] = [60, 3600, 86_400]; // seconds
 
