@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import FilePayload, Locator, Page, expect
+from playwright.async_api import FilePayload, Locator, Page, Route, expect
 
 from tests.web.axe import faults
 from tests.web.conftest import OpenPage, Site
@@ -248,6 +249,24 @@ async def test_enter_sends_but_not_while_chinese_is_composed(open_page: OpenPage
     await expect(page.locator(".f-compare-start")).to_be_visible()
     await page.reload()
     await expect(box).to_have_value("你\n")  # the draft is kept
+
+
+async def test_what_is_typed_while_the_page_opens_stays(open_page: OpenPage) -> None:
+    page = await open_page("/compare")
+    held = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await held.wait()
+        await route.continue_()
+
+    await page.route(re.compile("/api/comparisons"), hold)
+    await page.reload()
+    await choose(page, "canned", "thinks")
+    await page.locator("#prompt textarea").fill("Early")
+    async with page.expect_response(re.compile("/api/comparisons")):
+        held.set()
+    await page.wait_for_timeout(200)
+    await expect(page.locator("#prompt textarea")).to_have_value("Early")
 
 
 async def test_what_was_chosen_is_remembered(open_page: OpenPage) -> None:

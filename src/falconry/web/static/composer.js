@@ -216,13 +216,14 @@ export class Composer {
   async open(id) {
     await this.ready;
     const next = id ?? "new";
+    const early = this.id === null ? this.box.value : ""; // typed while the page was still being put together
     this.opening = true;
     if (this.id !== null && next !== this.id) drafts.leave(); // of a page just loaded it is the draft to show
     this.id = next;
     const { text, files } = drafts.read(next);
     this.fill.end();
     this.menu.close();
-    type(this.box, text);
+    type(this.box, text + early);
     this.tray.restore(next, files);
     this.opening = false;
     this.altered();
