@@ -16,6 +16,7 @@
         ContextWindowExceeded          400  the prompt can never fit
         EngineOverloaded               429  busy; try again later
         EngineUnavailable              503  cannot be reached or cannot start
+          BadModelFile                      it is no sound model file
         EngineInterrupted              502  the stream broke before its finish reason
 
 Every error has a `code`, an English sentence that says what happened and what to do, and `details`: the values
@@ -161,6 +162,12 @@ class EngineOverloaded(EngineError):
 class EngineUnavailable(EngineError):
     status = 503
     default_code = "engine_unavailable"
+
+
+class BadModelFile(EngineUnavailable):
+    """A file is not used as a model, for what was found in it. Its codes stand in `falconry.models.bad_file`."""
+
+    default_code = "bad_model_file"
 
 
 class EngineInterrupted(EngineError):
