@@ -29,7 +29,7 @@ def pytest_configure() -> None:
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The machine's own settings must not reach the tests."""
     for name in list(os.environ):
-        if name.startswith(("FALCONRY_", "HF_API_")) or name == "PORT":
+        if name.startswith(("FALCONRY_", "HF_")) or name == "PORT":
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
+from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
@@ -25,6 +27,29 @@ from pydantic_settings import (
 
 BUILT_IN_MODEL = "eyas"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+EndpointKind: TypeAlias = Literal[
+    "auto", "openai", "tgi", "vllm", "sglang", "llama_cpp", "ollama", "lm_studio", "huggingface", "falconry"
+]
+
+# Where clouds tell a machine its own secrets: never a model server, so a URL that leads there is an attack or a slip.
+_METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "instance-data"})
+_METADATA_NETWORKS = tuple(
+    map(ip_network, ("169.254.0.0/16", "fe80::a9fe:a9fe/128", "fd00:ec2::254/128", "100.100.100.200/32"))
+)
+
+
+def is_metadata_address(host: str) -> bool:
+    """Whether a host, as a name or an address in any spelling, is a cloud's metadata service or link-local (IPv4)."""
+    name = host.strip("[]").partition("%")[0].rstrip(".").lower()
+    try:
+        address = ip_address(name)
+    except ValueError:
+        try:  # 2852039166, 0xa9fea9fe and 169.254.43518 are all understood by the C library
+            address = ip_address(socket.inet_aton(name))
+        except (OSError, UnicodeError):
+            return name in _METADATA_NAMES
+    mapped = getattr(address, "ipv4_mapped", None)
+    return any((mapped or address) in network for network in _METADATA_NETWORKS)
 
 
 def default_data_dir() -> Path:
@@ -42,11 +67,15 @@ class Endpoint(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(description="The name in the model picker.", min_length=1, max_length=200)
-    url: str = Field(description="Base URL, for OpenAI-compatible servers with its /v1.")
-    kind: Literal["openai", "tgi"] = Field("openai", description="The protocol it speaks.")
+    url: str = Field(description="Base URL, with or without its /v1.")
+    kind: EndpointKind = Field(
+        "auto", description="What runs there. `auto` asks the server; `openai` is whatever speaks OpenAI's protocol."
+    )
     api_key: SecretStr | None = Field(None, description="The key; for `basic`, the base64 text or `user:password`.")
     auth: Literal["bearer", "basic"] = Field("bearer", description="How the key is sent.")
-    model: str | None = Field(None, description="The model's name there; by default the first that it lists.")
+    model: str | None = Field(
+        None, description="The model's name there; by default all that it lists can be chosen, the first as `name`."
+    )
     prompt_format: Literal["auto", "plain"] = Field(
         "auto", description="`plain` for models without a chat template: System:, User:, Assistant:."
     )
@@ -60,6 +89,8 @@ class Endpoint(BaseModel):
             raise ValueError("an endpoint's URL starts with http:// or https://")
         if parts.username or parts.password:
             raise ValueError("put the key into api_key and not into the URL")
+        if is_metadata_address(parts.hostname):
+            raise ValueError("this is the address of a cloud's metadata, not of a model server")
         return value.rstrip("/")
 
 
@@ -148,6 +179,34 @@ class Settings(BaseSettings):
     canned_delay: float = Field(0.0, ge=0, description="Seconds before its first token.")
     canned_seed: int | None = Field(None, description="Makes its choices repeatable.")
 
+    # Where models come from
+    models_dir: Path | None = Field(
+        None, description="Folder for the models that are fetched; by default `models` in the data folder."
+    )
+    resume_downloads: bool = Field(
+        True, description="Go on by itself, at the start, with what was being fetched when Falconry ended."
+    )
+    download_hosts: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Hosts beside the hub from which a model may be fetched by its URL, each `host` or `host:port`, "
+        "those in your own network included. In a variable separated by commas.",
+    )
+    hf_endpoint: str = Field(
+        "https://huggingface.co",
+        validation_alias=AliasChoices("HF_ENDPOINT", "hf_endpoint"),
+        description="URL of the model hub, for a mirror of it.",
+    )
+    hf_token: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("HF_TOKEN", "hf_token"),
+        description="Token for the hub, for models that ask for a licence to be accepted. It is sent to the hub only.",
+    )
+    hf_offline: bool = Field(
+        False,
+        validation_alias=AliasChoices("HF_HUB_OFFLINE", "hf_offline"),
+        description="Never ask the hub for anything.",
+    )
+
     # How local models run
     llama_server: Path | None = Field(
         None, description="A llama-server binary of your own (CUDA, Metal, …) in place of the built-in one."
@@ -217,7 +276,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("warning", description="What the log tells.")
     log_format: Literal["text", "json"] = Field("text", description="Lines for people, or a JSON object a line.")
 
-    @field_validator("allowed_hosts", "allowed_origins", "models", mode="before")
+    @field_validator("allowed_hosts", "allowed_origins", "models", "download_hosts", mode="before")
     @classmethod
     def _split(cls, value: object, info: ValidationInfo) -> object:
         """A list in an environment variable or in .env is text; JSON is understood as well."""
@@ -228,11 +287,19 @@ class Settings(BaseSettings):
         separator = os.pathsep if info.field_name == "models" else ","
         return [part.strip() for part in value.split(separator) if part.strip()]
 
-    @field_validator("data_dir", "llama_server")
+    @field_validator("data_dir", "llama_server", "models_dir")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
         """`~` is the home folder in a file too, where no shell expands it."""
         return value.expanduser() if value is not None else None
+
+    @field_validator("hf_endpoint")
+    @classmethod
+    def _hub(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+            raise ValueError("the hub's URL looks like https://huggingface.co")
+        return value.rstrip("/")
 
     @classmethod
     def settings_customise_sources(
@@ -251,6 +318,11 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.data_dir / 'falconry.db'}"
+
+    @property
+    def models_folder(self) -> Path:
+        """Where models that are fetched lie."""
+        return self.models_dir or self.data_dir / "models"
 
     def all_endpoints(self) -> list[Endpoint]:
         """The configured endpoints, and the lesson's where its variables are set."""
