@@ -21,6 +21,7 @@ from falconry.i18n import (
     terminal_language,
     translate,
 )
+from falconry.models import bad_file
 
 
 def fields(text: str) -> set[str]:
@@ -96,7 +97,12 @@ def codes_in_the_source() -> set[str]:
 def test_every_error_has_a_chinese_sentence_and_no_sentence_is_left_over() -> None:
     codes = codes_in_the_source()
     assert len(codes) > 30
-    assert set(table("zh", "errors")) == codes | {"http_error"}
+    assert set(table("zh", "errors")) == codes | set(bad_file.SENTENCES) | {"http_error"}
+
+
+def test_what_is_wrong_with_a_model_file_has_the_same_fields_in_both_languages() -> None:
+    for code, sentence in bad_file.SENTENCES.items():
+        assert fields(sentence) == fields(table("zh", "errors")[code]), code
 
 
 def test_an_error_is_told_in_both_languages() -> None:

@@ -61,6 +61,11 @@ def default_data_dir() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "falconry"
 
 
+def default_cache_dir() -> Path:
+    """Where programs of this user keep what can be fetched again: `$XDG_CACHE_HOME`, or `~/.cache`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
 class Endpoint(BaseModel):
     """A server elsewhere that runs a model."""
 
@@ -207,6 +212,32 @@ class Settings(BaseSettings):
         description="Never ask the hub for anything.",
     )
 
+    find_models: bool = Field(
+        True,
+        description="Offer what other programs have fetched as well: Hugging Face's cache, Ollama, LM Studio, "
+        "llama.cpp. Nothing is copied or changed there.",
+    )
+    hf_home: Path = Field(
+        default_factory=lambda: default_cache_dir() / "huggingface",
+        validation_alias=AliasChoices("HF_HOME", "hf_home"),
+        description="Hugging Face's folder.",
+    )
+    hf_hub_cache: Path | None = Field(
+        None,
+        validation_alias=AliasChoices("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "hf_hub_cache"),
+        description="Its cache of models; by default `hub` in that folder.",
+    )
+    ollama_models: Path | None = Field(
+        None,
+        validation_alias=AliasChoices("OLLAMA_MODELS", "ollama_models"),
+        description="Ollama's models; by default those of this user, and of the system's service.",
+    )
+    llama_cache: Path | None = Field(
+        None,
+        validation_alias=AliasChoices("LLAMA_CACHE", "llama_cache"),
+        description="llama.cpp's cache; by default `llama.cpp` in the user's cache folder.",
+    )
+
     # How local models run
     llama_server: Path | None = Field(
         None, description="A llama-server binary of your own (CUDA, Metal, …) in place of the built-in one."
@@ -287,7 +318,9 @@ class Settings(BaseSettings):
         separator = os.pathsep if info.field_name == "models" else ","
         return [part.strip() for part in value.split(separator) if part.strip()]
 
-    @field_validator("data_dir", "llama_server", "models_dir")
+    @field_validator(
+        "data_dir", "llama_server", "models_dir", "hf_home", "hf_hub_cache", "ollama_models", "llama_cache"
+    )
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
         """`~` is the home folder in a file too, where no shell expands it."""

@@ -10,7 +10,7 @@ from falconry.errors import BadModelFile
 _AGAIN = "Download it again."
 _WRITTEN = "It is damaged, or a faulty program wrote it. " + _AGAIN
 
-_SENTENCES: Mapping[str, str] = {
+SENTENCES: Mapping[str, str] = {
     # What it is
     "model_file_unreadable": "{file} cannot be read: {problem}. Check that it is there and that you may read it.",
     "model_file_not_regular": "{file} is no regular file but a folder, a pipe, a device or the like. Name a GGUF file.",
@@ -52,6 +52,11 @@ _SENTENCES: Mapping[str, str] = {
     # Whether it can chat
     "model_file_not_chat": "{file} ({architecture}) writes no text: it is for other work, such as search. Choose "
     "another model.",
+    # Its chat template
+    "chat_template_loops": "{file} has a chat template that did not end within {seconds:g} s. A faulty one keeps the "
+    "model busy for ever. Get the model from somewhere else, or a newer file of it.",
+    "chat_template_explodes": "{file} has a chat template that writes far more than the conversation that it is given. "
+    "Get the model from somewhere else, or a newer file of it.",
     # safetensors, and the folder around it
     "model_file_json": "{file}: its header, or the file itself, is no sound JSON ({problem}). " + _WRITTEN,
     "model_file_custom_code": "{file} needs program code that comes with the model ({key}). Falconry runs none. Get "
@@ -65,4 +70,4 @@ def bad_file(code: str, path: Path, /, **details: str | int | float) -> BadModel
     shown = {"file": path.name[:200] or str(path)} | {
         name: value[:200] if isinstance(value, str) else value for name, value in details.items()
     }
-    return BadModelFile(_SENTENCES[code].format(**shown), code=code, **shown)
+    return BadModelFile(SENTENCES[code].format(**shown), code=code, **shown)

@@ -23,7 +23,7 @@ from falconry.models.ggml_types import TENSOR_TYPES
 from falconry.models.header import Array, Header, Tensor, Value
 from falconry.models.regular_file import Beginning, open_regular
 
-__all__ = ["Array", "BadModelFile", "Header", "Tensor", "Value", "read_header"]
+__all__ = ["Array", "BadModelFile", "Header", "Tensor", "Value", "read_header", "read_part"]
 
 MAGIC = b"GGUF"
 _HEADER_LIMIT = 64 * 2**20  # bytes; the largest known, with 260,000 words and 500,000 merges, has 20 MB
@@ -61,7 +61,7 @@ def read_header(path: Path) -> Header:
 
     Raises BadModelFile for whatever is no sound GGUF file that llama.cpp could read.
     """
-    first = _read_one(path)
+    first = read_part(path)
     count = first.metadata.get("split.count", 1)
     if not isinstance(count, int) or count <= 1:
         return first
@@ -98,7 +98,7 @@ def _part(first: Path, number: int, count: int) -> Header:
     path = _part_path(first, number, count)
     if not path.exists():
         raise bad_file("model_file_part_missing", first, count=count, missing=path.name)
-    part = _read_one(path)
+    part = read_part(path)
     if (part.metadata.get("split.no"), part.metadata.get("split.count")) != (number - 1, count):
         raise bad_file("model_file_parts_differ", first, other=path.name)
     return part
@@ -115,7 +115,8 @@ def _joined(path: Path, first: Header, others: list[Header]) -> Header:
     return replace(first, tensors=tuple(tensors), file_size=size, parts=1 + len(others))
 
 
-def _read_one(path: Path) -> Header:
+def read_part(path: Path) -> Header:
+    """The header of one file alone, whatever its name is; as `read_header`, without a look at other parts."""
     with open_regular(path) as (descriptor, size):
         return _Reader(Beginning(path, descriptor, size, _HEADER_LIMIT)).header()
 
