@@ -3,13 +3,17 @@
     FalconryError                      500
       InvalidRequest                   400  the request cannot be understood or is out of range
         NotSupported                        the chosen model or its server cannot do this
+        AdapterMismatch                     a LoRA adapter was made for another model
       NotAuthenticated                 401  nobody knows who asks
       NotAllowed                       403
       NotFound                         404
         ModelNotFound
         ConversationNotFound
         ReplyNotFound
+        DownloadNotFound
       StaleConversation                409  the conversation went on elsewhere; reload
+      DownloadFailed                   502  a model could not be fetched
+        NotEnoughSpace                 507  the disk has no room for it
       StorageError                     503  the database cannot be read or written
       TooManyRequests                  429  this user or key has used up what it may have; try again later
       EngineError                      502  the engine or endpoint answered with an error
@@ -68,6 +72,12 @@ class NotSupported(InvalidRequest):
         )
 
 
+class AdapterMismatch(InvalidRequest):
+    """A LoRA adapter that was made for another model."""
+
+    default_code = "adapter_mismatch"
+
+
 class NotAuthenticated(FalconryError):
     status = 401
     default_code = "not_authenticated"
@@ -95,9 +105,38 @@ class ReplyNotFound(NotFound):
     default_code = "reply_not_found"
 
 
+class DownloadNotFound(NotFound):
+    default_code = "download_not_found"
+
+
 class StaleConversation(FalconryError):
     status = 409
     default_code = "stale_conversation"
+
+
+class DownloadFailed(FalconryError):
+    """A model could not be fetched. The sentences, one per reason, stand in `falconry.models.download_errors`."""
+
+    status = 502
+    default_code = "download_failed"
+
+
+class NotEnoughSpace(DownloadFailed):
+    """The disk has no room for a model. Carries both numbers, in bytes."""
+
+    status = 507
+    default_code = "not_enough_space"
+
+    def __init__(self, needed: int, free: int, folder: str) -> None:
+        super().__init__(
+            f"There is not enough room: {needed / 1e9:.2f} GB are needed and {free / 1e9:.2f} GB are free in {folder}. "
+            "Make room, choose a smaller model or quantisation, or set models_dir to another disk.",
+            needed=needed,
+            free=free,
+            needed_gb=round(needed / 1e9, 2),
+            free_gb=round(free / 1e9, 2),
+            folder=folder,
+        )
 
 
 class StorageError(FalconryError):

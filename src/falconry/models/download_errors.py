@@ -35,7 +35,7 @@ def bad_reference(wanted: str) -> InvalidRequest:
 
 def not_in_catalogue(name: str) -> NotFound:
     return NotFound(
-        f"There is no “{name}” in the catalogue. Look at falconry models catalog, or name a model of the hub: org/name.",
+        f"There is no “{name}” in the catalogue. See falconry models catalog, or name a model of the hub: org/name.",
         code="not_in_catalogue",
         name=name,
     )

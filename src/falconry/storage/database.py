@@ -25,6 +25,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from falconry.errors import StorageError
+from falconry.file_lock import try_lock
 from falconry.storage.migrate import migrate
 
 T = TypeVar("T")
@@ -159,7 +160,7 @@ class Owner:
         self.name = f"{socket.gethostname()}/{uuid.uuid4().hex}"
         self._path = self._lock_path(self.name)
         self._file: IO[bytes] | None = open(self._path, "wb", opener=_private)  # noqa: SIM115 - open as long as we are
-        _try_lock(self._file)
+        try_lock(self._file)
 
     def _lock_path(self, name: str) -> Path:
         return self._folder / f"{name.rpartition('/')[2]}.lock"
@@ -173,7 +174,7 @@ class Owner:
         path = self._lock_path(name)
         try:
             with path.open("rb+") as file:
-                dead = _try_lock(file)
+                dead = try_lock(file)
         except FileNotFoundError:
             return True
         if dead:
@@ -189,22 +190,6 @@ class Owner:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def _try_lock(file: IO[bytes]) -> bool:
-    """Lock a file without waiting; False where another process holds it."""
-    try:
-        if os.name == "nt":
-            import msvcrt  # Windows only
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
-        else:
-            import fcntl  # everywhere else
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def _sqlite_engine(url: str, begin: str, *, timeout: float = BUSY_TIMEOUT, checkpoint: bool = True) -> Engine:
