@@ -217,10 +217,10 @@ class Settings(BaseSettings):
         description="Offer what other programs have fetched as well: Hugging Face's cache, Ollama, LM Studio, "
         "llama.cpp. Nothing is copied or changed there.",
     )
-    hf_home: Path = Field(
-        default_factory=lambda: default_cache_dir() / "huggingface",
+    hf_home: Path | None = Field(
+        None,
         validation_alias=AliasChoices("HF_HOME", "hf_home"),
-        description="Hugging Face's folder.",
+        description="Hugging Face's folder; by default `huggingface` in the user's cache folder.",
     )
     hf_hub_cache: Path | None = Field(
         None,
@@ -258,7 +258,18 @@ class Settings(BaseSettings):
     queue_size: int = Field(
         256, ge=1, le=100_000, description="Requests that may wait for one local model; further ones are told to wait."
     )
-    loaded_models: int = Field(2, ge=1, le=64, description="Local models in memory at the same time.")
+    loaded_models: int | None = Field(
+        None, ge=1, le=64, description="Local models in memory at the same time; by default as many as fit."
+    )
+    memory_limit_mib: int | None = Field(
+        None, ge=64, description="Memory that local models may take together, in MiB; by default what the machine has."
+    )
+    unload_after: float = Field(
+        30.0,
+        ge=0,
+        le=525_600,
+        description="Minutes after which a local model that nobody uses is unloaded; 0 for never. Eyas stays.",
+    )
 
     # Conversations
     titles: Literal["auto", "message"] = Field(

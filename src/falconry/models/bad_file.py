@@ -61,6 +61,12 @@ SENTENCES: Mapping[str, str] = {
     "model_file_json": "{file}: its header, or the file itself, is no sound JSON ({problem}). " + _WRITTEN,
     "model_file_custom_code": "{file} needs program code that comes with the model ({key}). Falconry runs none. Get "
     "the model as GGUF, or choose another one.",
+    "model_file_data_size": "{file}: the tensor “{tensor}” has {size:,} bytes and should have {expected:,}. "
+    + _WRITTEN,
+    "model_folder_kernels": "{file} asks for program code from elsewhere ({key}: {value}). Falconry runs none. Get the "
+    "model as GGUF, or choose another one.",
+    "model_folder_adapter": "{file} is an adapter in safetensors, and Falconry uses adapters in GGUF. Convert it with "
+    "llama.cpp's convert_lora_to_gguf.py.",
     "model_folder_without_weights": "{file} has no weights in safetensors. Fetch them, or get the model as GGUF.",
 }
 

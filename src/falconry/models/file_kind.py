@@ -7,10 +7,11 @@ are opened, so they are recognised, told apart from broken files, and never open
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import NoReturn
 
 from falconry.models.bad_file import bad_file
-from falconry.models.regular_file import Beginning
+from falconry.models.regular_file import Beginning, open_regular
 
 _ENOUGH = 4096  # bytes that tell
 _WEB_PAGE = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|\?xml|head|body|script)", re.IGNORECASE)
@@ -55,3 +56,11 @@ def is_pickle(head: bytes) -> bool:
     if head.startswith(b"PK\x03\x04"):
         return _NAMES_PICKLE.search(head) is not None
     return _PICKLE.match(head) is not None
+
+
+def begins_as_pickle(path: Path) -> bool:
+    """Whether a file holds Python objects. Raises BadModelFile where it cannot be read."""
+    with open_regular(path) as (descriptor, size):
+        beginning = Beginning(path, descriptor, size, _ENOUGH)
+        beginning.reach(min(_ENOUGH, size))
+        return is_pickle(bytes(beginning.data))

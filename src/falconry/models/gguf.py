@@ -156,7 +156,7 @@ class _Reader:
         if self._file.data[:4] != MAGIC:
             refuse_other_kinds(self._file)
         self._at = 4
-        version = self._number(_UINT32)
+        version: int = self._number(_UINT32)
         if version not in (2, 3):
             swapped = int.from_bytes(version.to_bytes(4, "little"), "big")
             if swapped in (1, 2, 3):
@@ -253,7 +253,7 @@ class _Reader:
         self._at = at
 
     def _count(self, limit: int, what: str) -> int:
-        count = self._number(_UINT64)
+        count: int = self._number(_UINT64)
         if count > limit:
             raise self._bad("model_file_count", what=what, count=count, limit=limit)
         return count
