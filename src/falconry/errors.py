@@ -14,12 +14,14 @@
       StaleConversation                409  the conversation went on elsewhere; reload
       DownloadFailed                   502  a model could not be fetched
         NotEnoughSpace                 507  the disk has no room for it
+      ModelBusy                        409  somebody uses the model, or the room that it needs
       StorageError                     503  the database cannot be read or written
       TooManyRequests                  429  this user or key has used up what it may have; try again later
       EngineError                      502  the engine or endpoint answered with an error
         ContextWindowExceeded          400  the prompt can never fit
         EngineOverloaded               429  busy; try again later
         EngineUnavailable              503  cannot be reached or cannot start
+          ModelTooLarge                507  there is not enough memory for the model
           BadModelFile                      it is no sound model file
         EngineInterrupted              502  the stream broke before its finish reason
 
@@ -139,6 +141,11 @@ class NotEnoughSpace(DownloadFailed):
         )
 
 
+class ModelBusy(FalconryError):
+    status = 409
+    default_code = "model_busy"
+
+
 class StorageError(FalconryError):
     status = 503
     default_code = "storage_error"
@@ -207,6 +214,16 @@ class BadModelFile(EngineUnavailable):
     """A file is not used as a model, for what was found in it. Its codes stand in `falconry.models.bad_file`."""
 
     default_code = "bad_model_file"
+
+
+class ModelTooLarge(EngineUnavailable):
+    """There is not enough memory for a model; nothing was loaded. The numbers are in `details`, in bytes and tokens.
+
+    `falconry.models.fit.too_large` makes it, with what would fit instead.
+    """
+
+    status = 507
+    default_code = "model_too_large"
 
 
 class EngineInterrupted(EngineError):
