@@ -364,7 +364,21 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """One line of the model picker. `size` is that of its file in bytes, None where nobody knows."""
+    """One line of the model picker. None stands for what nobody knows.
+
+    Attributes:
+        size: bytes of its files.
+        supports: names of the sampling params that reach it.
+        state: "unloaded", "loading", "ready" or "failed"; what runs elsewhere is ready until it has failed.
+        progress: how much of it is loaded, 0 to 1.
+        memory: bytes that its process has.
+        problem: why it failed or cannot be used, as `FalconryError.as_dict` gives it.
+        source: where it was found: "settings", "built_in", "endpoint", "falconry", "huggingface", "ollama", …
+        base: of an adapter, the name of the model that it changes.
+        quantization, parameters: as its header says, "Q4_K_M" and a number of weights.
+        context_length: tokens, as it was trained.
+        vision: it sees images.
+    """
 
     name: str
     title: str
@@ -372,3 +386,13 @@ class ModelInfo:
     default: bool = False
     size: int | None = None
     supports: frozenset[str] = field(default_factory=frozenset)
+    state: str = "unloaded"
+    progress: float | None = None
+    memory: int | None = None
+    problem: Mapping[str, object] | None = None
+    source: str = "settings"
+    base: str | None = None
+    quantization: str | None = None
+    parameters: int | None = None
+    context_length: int | None = None
+    vision: bool = False

@@ -14,7 +14,8 @@ from falconry.attachments.extractor import Extractor
 from falconry.chat.chat import Chat
 from falconry.chat.trash import emptied_daily
 from falconry.compare.comparisons import Comparisons
-from falconry.engines.pool import EnginePool, open_pool
+from falconry.engines.pool import EnginePool
+from falconry.engines.shelf import open_pool
 from falconry.settings import Settings
 from falconry.storage.comparisons import ComparisonStore
 from falconry.storage.conversations import Conversations

@@ -9,7 +9,8 @@ from pydantic import SecretStr
 
 from falconry.engines.base import ALL_SAMPLING
 from falconry.engines.canned import CannedEngine
-from falconry.engines.pool import EnginePool, ModelSpec, open_pool
+from falconry.engines.pool import EnginePool, ModelSpec
+from falconry.engines.shelf import open_pool
 from falconry.errors import ModelNotFound
 from falconry.settings import Endpoint, Settings
 from tests.engines.servers import Connection, Request, serve

@@ -21,7 +21,8 @@ from falconry import __version__
 from falconry.cli.browser import find_browser
 from falconry.cli.listen import address_of, open_listener, reaches_only_here
 from falconry.cli.terminal import Terminal
-from falconry.engines.pool import EnginePool, open_pool
+from falconry.engines.pool import EnginePool
+from falconry.engines.shelf import open_pool
 from falconry.errors import FalconryError, StorageError
 from falconry.messages import Message, ModelInfo, SamplingParams
 from falconry.settings import Settings

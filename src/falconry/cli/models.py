@@ -15,7 +15,7 @@ from falconry.cli.verbs import Verb
 @settings_flags("model")
 @click.pass_obj
 def command(terminal: Terminal, /, debug: bool, **flags: str | None) -> None:
-    from falconry.engines.pool import open_pool  # not needed for --help
+    from falconry.engines.shelf import open_pool  # not needed for --help
 
     models = open_pool(load_settings(terminal, debug=debug, **flags)).models()
     head = tuple(terminal.text(f"column_{name}") for name in ("name", "engine", "default"))

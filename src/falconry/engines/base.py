@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
+from falconry.engines.supervisor import State
 from falconry.errors import NotSupported
 from falconry.messages import NO_EXTRAS, Delta, Extras, Message, Prompt, SamplingParams, Token, TokenCount, TokenPrompt
 
@@ -116,6 +117,20 @@ class Engine(ABC):
         for name, wanted in asked.items():
             if wanted and name not in self.extras:
                 raise NotSupported(_FEATURES[name])
+
+    @property
+    def state(self) -> State:
+        """Of its process, "stopped", "starting", "ready" or "failed"; "ready" where it has none of its own."""
+        return "ready"
+
+    @property
+    def pid(self) -> int | None:
+        """Id of its process, also of one that is still starting; None where it has none of its own."""
+        return None
+
+    async def start(self) -> None:
+        """Load the model now; also the way to try again after a crash loop. Raises EngineError."""
+        return
 
     async def aclose(self) -> None:
         """Free everything: connections, processes, files. Safe to call twice."""

@@ -1,66 +1,54 @@
-"""From a model's name to its engine: started on first use, and at most so many local models in memory.
+"""From a model's name to its engine, loaded on first use, and from there to generations, in turn.
 
-A local model that nobody uses makes room for another; the least recently used goes first.
+What can be chosen may change at any time (`offer`). Which engines are in memory is the matter of `residents`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import glob
-import re
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from itertools import count
-from pathlib import Path
-from time import monotonic
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
+from typing import TypeAlias
 
 from falconry.engines.base import ALL_SAMPLING, Engine
-from falconry.engines.queue import FairQueue
+from falconry.engines.resident import ModelState, Resident
+from falconry.engines.residents import Residents
+from falconry.engines.specs import ModelSpec
 from falconry.engines.work import Work
-from falconry.errors import EngineError, EngineInterrupted, EngineUnavailable, FalconryError, ModelNotFound
+from falconry.errors import (
+    ContextWindowExceeded,
+    EngineError,
+    EngineInterrupted,
+    EngineOverloaded,
+    EngineUnavailable,
+    FalconryError,
+    ModelNotFound,
+)
 from falconry.messages import NO_EXTRAS, Delta, Extras, ModelInfo, Prompt, SamplingParams
-from falconry.models import eyas
-from falconry.settings import BUILT_IN_MODEL, Endpoint, Settings
+
+__all__ = ["EnginePool", "ModelSpec", "ModelState"]
 
 PROBE_TIMEOUT = 5.0  # seconds that an endpoint may take to tell what it is
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSpec:
-    """A model that can be chosen: how it is called, how its engine is made, and how many bytes its file has."""
-
-    name: str
-    title: str
-    kind: str
-    make: Callable[[], Engine]
-    size: int | None = None
-
-    @property
-    def local(self) -> bool:
-        """Whether it takes this machine's memory."""
-        return self.kind == "llama_cpp"
-
-
-@dataclass(slots=True)
-class _Loaded:
-    engine: Engine
-    queue: FairQueue
-    users: int = 0
-    last_used: float = field(default_factory=monotonic)
+OnWait: TypeAlias = Callable[[ModelState], None]
 
 
 class EnginePool:
     """The engines of one Falconry.
 
     Args:
-        loaded_models: local models in memory at the same time.
+        specs: what can be chosen, by name, in the order in which it is shown.
+        default: the name of the model that answers where none is named.
+        loaded_models: local models in memory at the same time; None for as many as fit.
         queue: requests that may wait for one model; further ones are turned away.
         strict: only names of models that there are; otherwise any other name means the default model.
+        memory_limit: bytes that local models may take together; None for what the machine has.
+        unload_after: seconds after which a local model that nobody uses is unloaded; None for never.
+        free_memory: bytes that are free; None where the system does not tell.
 
     Attributes:
         work: the generations in progress, waiting ones included.
         on_end: called with each generation when it has ended.
+        on_change: called, often, when what can be chosen or the state of a model may be another one.
     """
 
     def __init__(
@@ -68,20 +56,37 @@ class EnginePool:
         specs: Mapping[str, ModelSpec],
         default: str,
         *,
-        loaded_models: int,
+        loaded_models: int | None,
         queue: int = 256,
         strict: bool = False,
+        memory_limit: int | None = None,
+        unload_after: float | None = None,
+        free_memory: Callable[[], int | None] = lambda: None,
     ) -> None:
-        self._specs = specs
+        self._specs = dict(specs)
         self._default = default
-        self._most = loaded_models
-        self._longest_queue = queue
         self._strict = strict
-        self._loaded: dict[str, _Loaded] = {}
-        self._changed = asyncio.Condition()
+        self._residents = Residents(
+            most=loaded_models,
+            queue=queue,
+            limit=memory_limit,
+            idle=unload_after,
+            free=free_memory,
+            changed=self._tell,
+        )
         self._interrupted = False
         self.work: set[Work] = set()
         self.on_end: list[Callable[[Work], None]] = []
+        self.on_change: list[Callable[[], None]] = []
+
+    # -- what can be chosen
+
+    def offer(self, specs: Mapping[str, ModelSpec], default: str) -> None:
+        """Replace what can be chosen. What is in use stays until it is done, also where it is gone or another one."""
+        self._specs = dict(specs)
+        self._default = default
+        self._residents.offer(self._specs)
+        self._tell()
 
     def resolve(self, name: str | None) -> str:
         """The name of a model, the default's for None. Raises ModelNotFound."""
@@ -99,35 +104,134 @@ class EnginePool:
         """
         return self.resolve(name if self._strict or name in self._specs else None)
 
+    def spec(self, name: str | None) -> ModelSpec:
+        """What is known of a model. Raises ModelNotFound."""
+        return self._specs[self.resolve(name)]
+
     def models(self) -> list[ModelInfo]:
-        """What can be chosen, in the order of the settings."""
-        return [
-            ModelInfo(
-                name=spec.name,
-                title=spec.title,
-                engine=spec.kind,
-                default=spec.name == self._default,
-                size=spec.size,
-                supports=loaded.engine.supports if (loaded := self._loaded.get(spec.name)) else ALL_SAMPLING,
-            )
-            for spec in self._specs.values()
-        ]
+        """What can be chosen, in the order in which it is shown, and how each is."""
+        return [self._info(spec) for spec in self._specs.values()]
+
+    def _info(self, spec: ModelSpec) -> ModelInfo:
+        resident, state = self._residents.get(spec.name), self.state(spec.name)
+        return ModelInfo(
+            name=spec.name,
+            title=spec.title,
+            engine=spec.kind,
+            default=spec.name == self._default,
+            size=spec.size,
+            supports=resident.engine.supports if resident else ALL_SAMPLING,
+            state=state.state,
+            progress=state.progress,
+            memory=state.memory,
+            problem=state.problem.as_dict() if state.problem else None,
+            source=spec.source,
+            base=spec.base,
+            quantization=spec.quantization,
+            parameters=spec.parameters,
+            context_length=spec.context_length,
+            vision=spec.vision,
+        )
+
+    def state(self, name: str) -> ModelState:
+        """How a model is. Raises ModelNotFound."""
+        return self._residents.state(self.spec(name))
 
     async def supports(self, name: str) -> frozenset[str]:
         """The names of the sampling params that reach a model. An endpoint is asked what it is; a local model is not
         loaded for it. What cannot be reached is taken to support them all. Raises ModelNotFound."""
-        spec = self._specs[self.resolve(name)]
+        spec = self.spec(name)
         if not spec.local:
-            async with self.engine(spec.name) as engine:
-                with suppress(FalconryError, TimeoutError):
-                    async with asyncio.timeout(PROBE_TIMEOUT):
-                        await engine.context_length()
-                        await engine.has_chat_template()
-        return next(model.supports for model in self.models() if model.name == spec.name)
+            with suppress(FalconryError, TimeoutError):
+                async with asyncio.timeout(PROBE_TIMEOUT), self.engine(spec.name) as engine:
+                    await engine.context_length()
+                    await engine.has_chat_template()
+        return next((model.supports for model in self.models() if model.name == spec.name), ALL_SAMPLING)
+
+    # -- loading
 
     def loaded(self) -> frozenset[str]:
         """The names of the models whose engines are there."""
-        return frozenset(self._loaded)
+        return self._residents.names()
+
+    async def load(self, name: str) -> None:
+        """Begin to load a model, also one that has failed; its state tells the rest.
+
+        Raises ModelNotFound, ModelTooLarge, ModelBusy where those in use leave no memory, and the model's own problem.
+        """
+        spec = self.spec(name)
+        if not spec.local:
+            return
+        self._residents.forgive(spec.name)
+        resident = await self._residents.acquire(self._holder(spec), wait=False)
+        try:
+            if not resident.ready:
+                self._residents.begin(resident)
+        finally:
+            self._residents.release(resident)
+
+    async def unload(self, name: str) -> None:
+        """Unload a model, also one that is being loaded. Raises ModelNotFound, ModelBusy while somebody uses it."""
+        spec = self.spec(name)
+        if spec.local:
+            await self._residents.unload(self._holder(spec).name)
+
+    @asynccontextmanager
+    async def engine(self, name: str | None = None, *, on_wait: OnWait | None = None) -> AsyncGenerator[Engine, None]:
+        """The engine of a model, loaded, and not to be unloaded inside the context.
+
+        Args:
+            on_wait: called with the model's state while it is being loaded, or waits for others to make room.
+
+        Raises ModelNotFound, ModelTooLarge, EngineError.
+        """
+        async with self._acquired(self.spec(name), on_wait) as (_, engine):
+            yield engine
+
+    @asynccontextmanager
+    async def _acquired(
+        self, spec: ModelSpec, on_wait: OnWait | None = None
+    ) -> AsyncGenerator[tuple[Resident, Engine], None]:
+        if spec.problem is not None:
+            raise spec.problem
+        with self._watched(spec, on_wait):
+            resident = await self._residents.acquire(self._holder(spec))
+            try:
+                await self._residents.load(resident)
+            except BaseException:
+                self._residents.release(resident)
+                raise
+        try:
+            yield resident, spec.view(resident.engine) if spec.view else resident.engine
+        finally:
+            self._residents.release(resident)
+
+    def _holder(self, spec: ModelSpec) -> ModelSpec:
+        """Whose engine it is: of an adapter, its base."""
+        return self.spec(spec.base) if spec.base else spec
+
+    @contextmanager
+    def _watched(self, spec: ModelSpec, on_wait: OnWait | None) -> Iterator[None]:
+        """Tell how a model is as long as it is waited for; of one that is there, nothing."""
+        if on_wait is None or self._residents.state(spec).state == "ready":
+            yield
+            return
+
+        def tell() -> None:
+            on_wait(self._residents.state(spec))
+
+        self.on_change.append(tell)
+        try:
+            tell()
+            yield
+        finally:
+            self.on_change.remove(tell)
+
+    def _tell(self) -> None:
+        for notice in list(self.on_change):
+            notice()
+
+    # -- generating
 
     async def generate(
         self,
@@ -144,27 +248,24 @@ class EnginePool:
             owner: id of the person who asks; places are shared out fairly between owners.
 
         Raises:
-            ModelNotFound
+            ModelNotFound, ModelTooLarge
             EngineOverloaded: too many wait already; `retry_after` says how long to wait.
             and whatever `Engine.generate` raises.
         """
-        work = Work(self.resolve(name), owner, params.max_tokens)
+        spec = self.spec(name)
+        work = Work(spec.name, owner, params.max_tokens)
         self.work.add(work)
         error: BaseException | None = None
         try:
             self._await(work)
-            loaded = await self._acquire(work.model)
-            try:
-                async with loaded.queue.place(owner):
-                    work.begin()
-                    async with aclosing(loaded.engine.generate(prompt, params, extras)) as deltas:
-                        async for delta in deltas:
-                            work.take(delta)
-                            work.waiter = None
-                            yield delta
-                            self._await(work)
-            finally:
-                await self._release(loaded)
+            async with self._acquired(spec) as (resident, engine), resident.queue.place(owner):
+                work.begin()
+                async with aclosing(engine.generate(prompt, params, extras)) as deltas:
+                    async for delta in deltas:
+                        work.take(delta)
+                        work.waiter = None
+                        yield delta
+                        self._await(work)
         except asyncio.CancelledError as raised:
             # Ours, and not that of whoever asked: as `asyncio.timeout` does it.
             if self._interrupted and work.waiter is not None and work.waiter.uncancel() == 0:
@@ -178,8 +279,16 @@ class EnginePool:
         finally:
             self.work.discard(work)
             work.end(error)
+            self._learn(spec, work, error)
             for notice in self.on_end:
                 notice(work)
+
+    def _learn(self, spec: ModelSpec, work: Work, error: BaseException | None) -> None:
+        """Keep what is wrong with a model, until it works again. What is wrong with a request is none of it."""
+        if work.first is not None and error is None:
+            self._residents.note(spec.name, None)
+        elif isinstance(error, EngineError) and spec.name in self._specs and _is_its_own(error, spec):
+            self._residents.note(spec.name, error)
 
     def _await(self, work: Work) -> None:
         """From here on it is the running task that waits. Raises what `interrupt` makes of a generation."""
@@ -194,142 +303,20 @@ class EnginePool:
             if work.waiter is not None:
                 work.waiter.cancel()
 
-    @asynccontextmanager
-    async def engine(self, name: str | None = None) -> AsyncGenerator[Engine, None]:
-        """The engine of a model, not to be unloaded inside the context. Raises ModelNotFound."""
-        loaded = await self._acquire(self.resolve(name))
-        try:
-            yield loaded.engine
-        finally:
-            await self._release(loaded)
-
-    async def _release(self, loaded: _Loaded) -> None:
-        loaded.users -= 1
-        loaded.last_used = monotonic()
-        async with self._changed:
-            self._changed.notify_all()
-
-    async def _acquire(self, name: str) -> _Loaded:
-        async with self._changed:
-            while True:
-                loaded = self._loaded.get(name)
-                if loaded is None and (not self._specs[name].local or await self._make_room()):
-                    loaded = self._loaded[name] = self._load(name)
-                if loaded is not None:
-                    loaded.users += 1
-                    return loaded
-                await self._changed.wait()
-
-    def _load(self, name: str) -> _Loaded:
-        engine = self._specs[name].make()
-        return _Loaded(engine, FairQueue(engine.parallel, self._longest_queue))
-
-    async def _make_room(self) -> bool:
-        """Unload until one more local model may be loaded; False while all of them are busy."""
-        local = [name for name in self._loaded if self._specs[name].local]
-        while len(local) >= self._most:
-            idle = [name for name in local if self._loaded[name].users == 0]
-            if not idle:
-                return False
-            oldest = min(idle, key=lambda name: self._loaded[name].last_used)
-            local.remove(oldest)
-            await self._loaded.pop(oldest).engine.aclose()
-        return True
-
     async def aclose(self) -> None:
         """Stop all engines."""
-        engines = [loaded.engine for loaded in self._loaded.values()]
-        self._loaded.clear()
-        await asyncio.gather(*(engine.aclose() for engine in engines))
+        await self._residents.aclose()
+
+
+def _is_its_own(error: EngineError, spec: ModelSpec) -> bool:
+    """Whether an error says that a model is out of order. A process of ours that has crashed is started again."""
+    if error.code == "shutting_down":
+        return False
+    if spec.local:
+        return isinstance(error, EngineUnavailable)
+    return not isinstance(error, ContextWindowExceeded | EngineOverloaded)
 
 
 def _stopped(work: Work) -> EngineError:
     kind = EngineUnavailable if work.first is None else EngineInterrupted
     return kind("Falconry is being stopped. Ask again when it is back.", code="shutting_down")
-
-
-def open_pool(settings: Settings) -> EnginePool:
-    """The pool that the settings describe. Nothing is started or reached out for yet."""
-    specs: dict[str, ModelSpec] = {}
-
-    def add(name: str, title: str, kind: str, make: Callable[[], Engine], path: Path | None = None) -> None:
-        free = next(n for i in count(1) if (n := name if i == 1 else f"{name} ({i})") not in specs)
-        specs[free] = ModelSpec(free, title if free == name else free, kind, make, _size(path))
-
-    for path in _model_files(settings.models):
-        add(path.stem, path.stem, "llama_cpp", _llama_cpp(path, settings), path)
-    for endpoint in settings.all_endpoints():
-        add(endpoint.name, endpoint.name, endpoint.kind, _remote(endpoint, settings.engine_timeout))
-    add(BUILT_IN_MODEL, "Eyas", "llama_cpp", _llama_cpp(eyas.path(), settings), eyas.path())
-    if settings.canned:
-        add("canned", "Canned replies", "canned", _canned(settings))
-    default = settings.model or next(iter(specs))
-    if default not in specs:
-        raise ModelNotFound(f"There is no model named “{default}”. There are: {', '.join(specs)}.", model=default)
-    return EnginePool(
-        specs,
-        default,
-        loaded_models=settings.loaded_models,
-        queue=settings.queue_size,
-        strict=settings.strict_models,
-    )
-
-
-def _size(path: Path | None) -> int | None:
-    """Bytes of a model's file; of one that is split, of all its parts. None where there is none."""
-    if path is None:
-        return None
-    split = re.fullmatch(r"(.+)-\d{5}(-of-\d{5}\.gguf)", path.name)
-    try:
-        parts = list(path.parent.glob(f"{glob.escape(split[1])}-?????{split[2]}")) if split else [path]
-        return sum(part.stat().st_size for part in parts) or None
-    except OSError:
-        return None
-
-
-def _model_files(paths: list[Path]) -> list[Path]:
-    files: list[Path] = []
-    for path in paths:
-        expanded = path.expanduser()
-        files.extend(sorted(expanded.glob("*.gguf")) if expanded.is_dir() else [expanded])
-    return files
-
-
-def _llama_cpp(path: Path, settings: Settings) -> Callable[[], Engine]:
-    def make() -> Engine:
-        from falconry.engines.llama_cpp import LlamaCppEngine, LlamaCppOptions
-
-        return LlamaCppEngine(
-            path,
-            LlamaCppOptions(
-                context_length=settings.context_length,
-                threads=settings.threads,
-                slots=settings.slots,
-                prompt_cache_mib=settings.prompt_cache_mib,
-                llama_server=settings.llama_server,
-            ),
-        )
-
-    return make
-
-
-def _remote(endpoint: Endpoint, timeout: float) -> Callable[[], Engine]:
-    def make() -> Engine:
-        if endpoint.kind == "tgi":
-            from falconry.engines.tgi import TGIEngine
-
-            return TGIEngine(endpoint, timeout)
-        from falconry.engines.openai import OpenAIEngine
-
-        return OpenAIEngine(endpoint, timeout)
-
-    return make
-
-
-def _canned(settings: Settings) -> Callable[[], Engine]:
-    def make() -> Engine:
-        from falconry.engines.canned import CannedEngine
-
-        return CannedEngine(seed=settings.canned_seed, rate=settings.canned_rate, delay=settings.canned_delay)
-
-    return make

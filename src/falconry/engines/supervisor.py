@@ -114,6 +114,7 @@ class Supervisor:
     def __init__(self, launch: Launch) -> None:
         self._launch = launch
         self._process: _Process | None = None
+        self._launched: _Process | None = None  # one that is not ready yet
         self._starting: asyncio.Task[_Process] | None = None
         self._watching: asyncio.Task[None] | None = None
         self._users = 0
@@ -133,8 +134,9 @@ class Supervisor:
 
     @property
     def pid(self) -> int | None:
-        """Process id, None while there is none."""
-        return self._process.process.pid if self._process else None
+        """Process id, also of one that is still starting; None while there is none."""
+        child = self._process or self._launched
+        return child.process.pid if child else None
 
     async def start(self) -> None:
         """Start now, also after a crash loop. Raises EngineError."""
@@ -219,13 +221,15 @@ class Supervisor:
             if folder is not None:
                 shutil.rmtree(folder, ignore_errors=True)
             raise
-        child = _Process(folder, address, process)
+        child = self._launched = _Process(folder, address, process)
         try:
             await self._wait_until_ready(child)
         except BaseException:
             child.kill()
             await asyncio.wait((child.exited,))
             raise
+        finally:
+            self._launched = None
         return child
 
     async def _wait_until_ready(self, child: _Process) -> None:
