@@ -6,7 +6,8 @@ costs no memory and one who comes back misses nothing. Rendering is shared by al
     state      at first: version, head, title, running reply
     changed    the same, whenever messages came or went
     snapshot   the running reply as a whole
-    patch      what is new in it since the last event: blocks from an index on, or text to append
+    patch      what is new in it since the last event: blocks from an index on, text to append, or how far its model is
+               loaded, for which it waits
     status     how it ended: the final message
     list       the person's list of conversations changed: one is new, renamed, gone, or being answered
 """
@@ -15,12 +16,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from time import monotonic
 from weakref import WeakKeyDictionary
 
 from falconry.chat.chat import Chat
-from falconry.chat.replies import Reply, Watcher
+from falconry.chat.replies import Loading, Reply, Watcher
 from falconry.errors import ConversationNotFound
 from falconry.event_stream import SILENCE
 from falconry.i18n import Language
@@ -96,6 +97,7 @@ class _Watched:
     text: Seen = field(default_factory=Seen)
     thinking: Seen = field(default_factory=Seen)
     left_out: int = 0
+    loading: Loading | None = None
     version: int = -1
 
     def news(self, live: LiveReply) -> dict[str, object]:
@@ -110,6 +112,9 @@ class _Watched:
         if left_out != self.left_out:
             self.left_out = news["left_out"] = left_out
             news["start_id"] = reply.message.context.start_id if reply.message.context else None
+        if reply.loading != self.loading:
+            self.loading = reply.loading
+            news["loading"] = asdict(reply.loading) if reply.loading else None
         if news:
             thought = reply.message.thinking_seconds or live.thinking_seconds  # stored: it is being continued
             news |= {"reply_id": reply.id, "thinking_seconds": thought}
@@ -134,7 +139,7 @@ async def follow(
     """The events of one conversation, until Falconry ends or the conversation is deleted."""
     yield comment("falconry")
     with chat.watch(conversation_id, listed=True) as watcher:
-        ending = asyncio.create_task(_wake_at_the_end(stopping, watcher))
+        ending = asyncio.create_task(wake_at_the_end(stopping, watcher))
         try:
             watched: _Watched | None = None
             version: int | None = None
@@ -187,7 +192,7 @@ async def follow_list(chat: Chat, stopping: asyncio.Event) -> AsyncGenerator[byt
     """The `list` events alone, for a page without an open conversation; one at first, which says that it listens."""
     yield comment("falconry") + encode_json({}, event="list")
     with chat.watch(None) as watcher:
-        ending = asyncio.create_task(_wake_at_the_end(stopping, watcher))
+        ending = asyncio.create_task(wake_at_the_end(stopping, watcher))
         try:
             listed = chat.list_version()
             while not stopping.is_set():
@@ -200,7 +205,8 @@ async def follow_list(chat: Chat, stopping: asyncio.Event) -> AsyncGenerator[byt
             ending.cancel()
 
 
-async def _wake_at_the_end(stopping: asyncio.Event, watcher: Watcher) -> None:
+async def wake_at_the_end(stopping: asyncio.Event, watcher: Watcher) -> None:
+    """Wake a watcher when Falconry ends, so that its stream closes by itself."""
     await stopping.wait()
     watcher.wake()
 

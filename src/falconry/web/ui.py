@@ -8,6 +8,7 @@ under /api and /view, whose cost does not grow with the conversation.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -16,6 +17,7 @@ from falconry.i18n import LANGUAGES, table
 from falconry.messages import SamplingParams
 from falconry.services import Services
 from falconry.web.assets import base_url
+from falconry.web.page_frame import frame, page_of_ours, view
 
 # The locale codes that Gradio knows; early.js maps every other Chinese one to zh-CN.
 LOCALES = {"en": "en", "zh": "zh-CN"}
@@ -25,22 +27,6 @@ LONGEST_COMPLETION = 1024  # tokens, the end of the slider
 def translations() -> gr.I18n:
     """The texts of all languages, in the form that Gradio's own components understand."""
     return gr.I18n(**{LOCALES[language]: dict(table(language, "web")) for language in LANGUAGES})
-
-
-def view(module: str, *, elem_id: str, mount: str = "mount") -> gr.HTML:
-    """An empty box that a module of ours fills: `export function mount(element)`, or the one named.
-
-    Template and value are constants, for Gradio evaluates them: text of a model or a person must never come near. A
-    function and not a subclass, because Gradio writes a .pyi file beside every module that subclasses a component.
-    """
-    return gr.HTML(
-        value="",
-        html_template="<div></div>",
-        elem_id=elem_id,
-        apply_default_css=False,
-        padding=False,
-        js_on_load=f"import('{base_url()}/{module}').then((module) => module.{mount}(element))",
-    )
 
 
 def build_ui(services: Services) -> gr.Blocks:
@@ -55,9 +41,9 @@ def build_ui(services: Services) -> gr.Blocks:
     with demo.route("Completion", "/complete", show_in_navbar=False):
         _completion_page(texts)
     with demo.route("Account", "/account", show_in_navbar=False):
-        _page_of_ours("account.js", elem_id="account")
+        page_of_ours("account.js", elem_id="account")
     with demo.route("Administration", "/admin", show_in_navbar=False):
-        _page_of_ours("admin.js", elem_id="admin")
+        page_of_ours("admin.js", elem_id="admin")
     return demo
 
 
@@ -84,18 +70,18 @@ def _model_picker(texts: gr.I18n, page: Any) -> gr.Dropdown:
 
 def _chat_page(texts: gr.I18n) -> None:
     page = gr.context.Context.root_block
-    gr.Navbar(visible=False)
-    with gr.Row(elem_id="app", elem_classes="app"):
-        view("sidebar.js", elem_id="side")
-        with gr.Column(elem_id="main"):
-            with gr.Row(elem_id="topbar"):
-                view("topbar.js", elem_id="topbar-menu")
-                _model_picker(texts, page)
-                view("gauge.js", elem_id="gauge")
-                view("options_panel.js", elem_id="options-toggle", mount="mountButton")
-            view("chat.js", elem_id="messages")
-            _composer(texts, texts("prompt_placeholder"))
-        _options_column(texts, page)
+    picker = partial(_model_picker, texts, page)
+    with frame(picker, _gauge, _options_toggle, beside=partial(_options_column, texts, page)):
+        view("chat.js", elem_id="messages")
+        _composer(texts, texts("prompt_placeholder"))
+
+
+def _gauge() -> None:
+    view("gauge.js", elem_id="gauge")
+
+
+def _options_toggle() -> None:
+    view("options_panel.js", elem_id="options-toggle", mount="mountButton")
 
 
 def _composer(texts: gr.I18n, placeholder: Any) -> None:
@@ -233,67 +219,45 @@ def _temperature(texts: gr.I18n, *, elem_id: str) -> gr.Slider:
     )
 
 
-def _page_of_ours(module: str, *, elem_id: str) -> None:
-    """A page of which everything beside the sidebar is one module's."""
-    gr.Navbar(visible=False)
-    with gr.Row(elem_id="app", elem_classes="app"):
-        view("sidebar.js", elem_id="side")
-        with gr.Column(elem_id="main"):
-            with gr.Row(elem_id="topbar"):
-                view("topbar.js", elem_id="topbar-menu")
-            view(module, elem_id=elem_id)
-
-
 def _compare_page(texts: gr.I18n) -> None:
     """Models side by side. What is above the prompt box is compare.js's; the rest is as on the chat page."""
     page = gr.context.Context.root_block
-    gr.Navbar(visible=False)
-    with gr.Row(elem_id="app", elem_classes="app"):
-        view("sidebar.js", elem_id="side")
-        with gr.Column(elem_id="main"):
-            with gr.Row(elem_id="topbar"):
-                view("topbar.js", elem_id="topbar-menu")
-                view("compare_bar.js", elem_id="compare-bar")
-                view("options_panel.js", elem_id="options-toggle", mount="mountButton")
-            view("compare.js", elem_id="compare")
-            _composer(texts, texts("compare_placeholder"))
-        _options_column(texts, page)
+    with frame(_compare_bar, _options_toggle, beside=partial(_options_column, texts, page)):
+        view("compare.js", elem_id="compare")
+        _composer(texts, texts("compare_placeholder"))
+
+
+def _compare_bar() -> None:
+    view("compare_bar.js", elem_id="compare-bar")
 
 
 def _completion_page(texts: gr.I18n) -> None:
     page = gr.context.Context.root_block
-    gr.Navbar(visible=False)
-    with gr.Row(elem_id="app", elem_classes="app"):
-        view("sidebar.js", elem_id="side")
-        with gr.Column(elem_id="main"):
-            with gr.Row(elem_id="topbar"):
-                view("topbar.js", elem_id="topbar-menu")
-                _model_picker(texts, page)
-            with gr.Column(elem_id="completion-page"):
-                view("complete.js", elem_id="completion-intro")
-                gr.Textbox(
-                    elem_id="completion-prompt",
-                    label=texts("prompt"),
-                    placeholder=texts("completion_placeholder"),
-                    lines=5,
-                    max_lines=14,
-                    autofocus=True,
-                )
-                max_tokens = gr.Slider(
-                    1,
-                    LONGEST_COMPLETION,
-                    20,
-                    step=1,
-                    elem_id="completion-max-tokens",
-                    label=texts("max_new_tokens"),
-                    interactive=True,
-                )
-                with gr.Accordion(texts("advanced_options"), open=False, elem_id="completion-options"):
-                    temperature = _temperature(texts, elem_id="completion-temperature")
-                with gr.Row(elem_id="completion-buttons"):
-                    gr.Button(texts("stop"), elem_id="completion-stop", size="sm", min_width=40)
-                    gr.Button(texts("submit"), elem_id="completion-submit", variant="primary", size="sm", min_width=40)
-                view("completion_box.js", elem_id="completion-output")
+    with frame(partial(_model_picker, texts, page)), gr.Column(elem_id="completion-page"):
+        view("complete.js", elem_id="completion-intro")
+        gr.Textbox(
+            elem_id="completion-prompt",
+            label=texts("prompt"),
+            placeholder=texts("completion_placeholder"),
+            lines=5,
+            max_lines=14,
+            autofocus=True,
+        )
+        max_tokens = gr.Slider(
+            1,
+            LONGEST_COMPLETION,
+            20,
+            step=1,
+            elem_id="completion-max-tokens",
+            label=texts("max_new_tokens"),
+            interactive=True,
+        )
+        with gr.Accordion(texts("advanced_options"), open=False, elem_id="completion-options"):
+            temperature = _temperature(texts, elem_id="completion-temperature")
+        with gr.Row(elem_id="completion-buttons"):
+            gr.Button(texts("stop"), elem_id="completion-stop", size="sm", min_width=40)
+            gr.Button(texts("submit"), elem_id="completion-submit", variant="primary", size="sm", min_width=40)
+        view("completion_box.js", elem_id="completion-output")
     gr.on(
         [page.load, max_tokens.change, temperature.change],
         fn=None,
