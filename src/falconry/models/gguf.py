@@ -74,6 +74,12 @@ def read_header(path: Path) -> Header:
     return _joined(path, first, [_part(path, number, count) for number in range(2, count + 1)])
 
 
+def stem_of(path: Path) -> str:
+    """The name of a model's file without its ending, and without which part of it the file is."""
+    named = _SPLIT.fullmatch(path.name)
+    return named["stem"] if named else path.stem
+
+
 def part_paths(path: Path) -> tuple[Path, ...]:
     """The files of a model by the name of its first one; `path` alone where it is named as no part of several."""
     named = _SPLIT.fullmatch(path.name)

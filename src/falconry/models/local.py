@@ -1,0 +1,149 @@
+"""What is already there: all models on this machine, wherever a program has put them.
+
+They are read where they lie. What is the same content in two places is offered once; what is broken is offered with
+the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+
+from falconry.models.gguf import part_paths
+from falconry.models.local_model import Format, LocalKind, LocalModel
+from falconry.models.look import State, fingerprint, look_at, state_of
+from falconry.models.pairing import pair
+from falconry.models.stores.files import find_in_folder, found_file
+from falconry.models.stores.found import Found, Source
+from falconry.models.stores.hugging_face import find_in_hub_cache, hub_cache
+from falconry.models.stores.ollama import find_in_ollama, ollama_stores
+from falconry.models.stores.programs import llama_cpp_cache, lm_studio_folders
+from falconry.settings import Settings
+
+__all__ = ["Format", "LocalKind", "LocalModel", "Source", "find_models"]
+
+
+def find_models(settings: Settings) -> list[LocalModel]:
+    """All models, adapters and projectors on this machine, the user's own first. Blocking.
+
+    The first call reads the head of every file; further ones only look at the files' times and sizes.
+    """
+    there = [found for place in _places(settings) for found in place]
+    models = [one for one in _unique(there) if not _is_no_concern(one)]
+    return pair([_local(one, name) for one, name in zip(models, _names(models), strict=True)])
+
+
+def _places(settings: Settings) -> Iterator[Iterable[Found]]:
+    for path in settings.models:
+        yield _users_own(path.expanduser())
+    yield find_in_folder(settings.models_folder, "falconry")
+    if not settings.find_models:
+        return
+    yield find_in_hub_cache(hub_cache(settings))
+    for store in ollama_stores(settings):
+        yield find_in_ollama(store)
+    for folder in lm_studio_folders():
+        yield find_in_folder(folder, "lm_studio")
+    yield find_in_folder(llama_cpp_cache(settings), "llama_cpp")
+
+
+def _users_own(path: Path) -> Iterable[Found]:
+    """A file that the settings name is told of whatever it is, and so is a folder that cannot be read."""
+    if not path.is_dir():
+        return [found_file(path, "folder", named=True)]
+    try:
+        next(path.iterdir(), None)
+    except OSError:
+        return [found_file(path, "folder", named=True)]
+    return find_in_folder(path, "folder")
+
+
+@dataclass(slots=True)
+class _Seen:
+    """A model on its way to the list, with the places of the same content."""
+
+    found: Found
+    state: State
+    is_folder: bool
+    copies: list[Path] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        return sum(file.size for file in self.state if file.path.suffix != ".json")
+
+
+def _unique(there: Iterable[Found]) -> list[_Seen]:
+    """Each content once, where it comes first.
+
+    The same are: one inode; one size and one sha256, where both stores tell it; one size and one `fingerprint`.
+    """
+    unique: list[_Seen] = []
+    inodes: dict[tuple[tuple[int, int], ...], _Seen] = {}
+    sizes: dict[int, list[_Seen]] = {}
+    for found in there:
+        new = _Seen(found, state_of(found.path), found.path.is_dir())
+        inode = tuple((file.device, file.inode) for file in new.state)
+        alike = sizes.setdefault(new.size, [])
+        same = inodes.get(inode) if inode else None
+        same = same or next((one for one in alike if _same_content(one, new)), None)
+        if same is None:
+            unique.append(new)
+            alike.append(new)
+            inodes[inode] = new
+        elif found.path != same.found.path:
+            same.copies.append(found.path)
+            if same.found.projector is None and found.projector is not None:
+                same.found = replace(same.found, projector=found.projector)
+    return unique
+
+
+def _same_content(one: _Seen, other: _Seen) -> bool:
+    if one.is_folder or other.is_folder or not one.state or len(one.state) != len(other.state):
+        return False
+    if one.found.digest and other.found.digest:
+        return one.found.digest == other.found.digest
+    mine = fingerprint(one.found.path, one.state)
+    return mine is not None and mine == fingerprint(other.found.path, other.state)
+
+
+def _is_no_concern(seen: _Seen) -> bool:
+    """Whether it is a folder of the hub's cache for other work than chat: speech, search, pictures."""
+    if seen.found.source != "huggingface" or not seen.is_folder:
+        return False
+    problem = look_at(seen.found.path, seen.state).problem
+    return problem is not None and problem.code == "model_file_not_chat"
+
+
+def _names(models: Iterable[_Seen]) -> list[str]:
+    """A name for each that no other has: the short one goes to the first."""
+    names: dict[str, None] = {}
+    for model in models:
+        plain = model.found.name if model.found.name not in names else model.found.longer
+        numbered = (plain if number == 1 else f"{plain} ({number})" for number in count(1))
+        names[next(name for name in numbered if name not in names)] = None
+    return list(names)
+
+
+def _local(seen: _Seen, name: str) -> LocalModel:
+    found, look = seen.found, look_at(seen.found.path, seen.state)
+    projector = found.projector
+    if projector is not None and look_at(projector, state_of(projector)).kind != "projector":
+        projector = None
+    there = {file.path for file in seen.state}
+    files = look.folder.files if look.folder is not None else part_paths(found.path)
+    return LocalModel(
+        name=name,
+        path=found.path,
+        files=tuple(file for file in files if file in there) or (found.path,),
+        format="safetensors" if seen.is_folder else "gguf",
+        source=found.source,
+        kind=look.kind,
+        size=seen.size,
+        header=look.header,
+        folder=look.folder,
+        projector=projector,
+        problem=look.problem,
+        copies=tuple(seen.copies),
+    )

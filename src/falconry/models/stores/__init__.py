@@ -1,0 +1,1 @@
+"""Where models lie on a machine: one module for each program that fetches them. Nothing is opened or changed here."""
