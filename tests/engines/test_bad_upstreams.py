@@ -222,7 +222,7 @@ async def test_nobody_listens(wire: Wire) -> None:
     reply = await generate(engine)
     await engine.aclose()
     assert isinstance(reply.error, EngineUnavailable)
-    assert reply.error.code == "endpoint_unreachable"
+    assert reply.error.code == "endpoint_nothing_listens"
 
 
 # Nonsense

@@ -6,8 +6,11 @@ is what the server said, cut short and without the key.
 
 from __future__ import annotations
 
+import socket
 import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 
@@ -22,6 +25,9 @@ from falconry.errors import (
 )
 from falconry.protocols.failures import Failure, read_overflow
 
+# What OpenSSL says of plain HTTP, in its versions.
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -34,11 +40,14 @@ class Place:
 class Refused(Exception):
     """An HTTP answer other than 2xx. Engines catch it to try another way, or translate it by `refused`."""
 
-    def __init__(self, status: int, failure: Failure, retry_after: float | None = None) -> None:
+    def __init__(
+        self, status: int, failure: Failure, retry_after: float | None = None, location: str | None = None
+    ) -> None:
         super().__init__(f"HTTP {status}")
         self.status = status
         self.failure = failure
         self.retry_after = retry_after
+        self.location = location
 
 
 def refused(place: Place, error: Refused) -> FalconryError:
@@ -61,6 +70,14 @@ def refused(place: Place, error: Refused) -> FalconryError:
             code="endpoint_model_unknown",
             **details,
             model=place.model or "",
+        )
+    if 300 <= status < 400 and error.location:
+        return EngineError(
+            f"{place.host} sends on to {error.location}. If that is the server, give this address as the endpoint's "
+            "url; the key does not go there by itself.",
+            code="endpoint_redirects",
+            **details,
+            location=error.location,
         )
     if 300 <= status < 400 or status in (404, 405):
         return EngineError(
@@ -137,6 +154,39 @@ def unreachable(place: Place, why: str) -> EngineUnavailable:
     )
 
 
+def connection_failed(place: Place, error: Exception) -> EngineUnavailable:
+    """No connection came about: the name, the port or the certificate is to blame, and each wants something else."""
+    causes = list(_causes(error))
+    details: dict[str, str | int | float] = {"host": place.host}
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        return EngineUnavailable(
+            f"The name {place.host} is not known. Check its spelling, and that this machine is online.",
+            code="endpoint_unknown_host",
+            **details,
+        )
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        return EngineUnavailable(
+            f"Nothing listens at {place.host}. Start the server there, or correct the port.",
+            code="endpoint_nothing_listens",
+            **details,
+        )
+    certificate = next((cause for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)), None)
+    if certificate is not None:
+        reason = str(certificate.verify_message or certificate.reason)
+        return EngineUnavailable(
+            f"{place.host} shows a certificate that this machine does not trust ({reason}). Use the name that it is "
+            "for, let SSL_CERT_FILE name the authority that signed it, or use http:// in a network that you trust.",
+            code="endpoint_certificate",
+            **details,
+            reason=reason,
+        )
+    if any(isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS for cause in causes):
+        return EngineUnavailable(
+            f"{place.host} does not speak TLS. Write http:// in place of https://.", code="endpoint_no_tls", **details
+        )
+    return unreachable(place, cause(error))
+
+
 def silent(place: Place, seconds: float, *, shown: bool) -> EngineError:
     if shown:
         return interrupted(place, f"silent for {seconds:g} s")
@@ -196,13 +246,38 @@ def too_much(place: Place, mib: float) -> EngineError:
     )
 
 
+def location(base: str, header: str) -> str | None:
+    """Where a redirect leads, without what may be secret in it; None for what is no URL."""
+    try:
+        parts = urlsplit(urljoin(base, header))
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not host:
+        return None
+    return f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path}"[:200]
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception and what led to it, groups opened."""
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        found = waiting.pop(0)
+        if found is None or id(found) in seen:
+            continue
+        seen.add(id(found))
+        yield found
+        waiting += [found.__cause__, found.__context__]
+        if isinstance(found, BaseExceptionGroup):
+            waiting += found.exceptions
+
+
 def cause(error: Exception) -> str:
     """A cause in a few words, without addresses or headers."""
-    root: BaseException | None = error
-    while root is not None:
+    for root in _causes(error):
         if isinstance(root, ssl.SSLError):
             return f"TLS: {root.reason or 'failed'}"
-        root = root.__cause__ or root.__context__
     if isinstance(error, httpx.ConnectTimeout):
         return "no connection in time"
     return str(error)[:100] or type(error).__name__

@@ -33,11 +33,18 @@ _LONGEST_REASON = 300
 
 
 class EndpointClient:
-    """HTTP to one endpoint. Loopback never goes through a proxy; redirects are never followed."""
+    """HTTP to one endpoint. Loopback never goes through a proxy; redirects are never followed: they would take the key
+    to wherever the server says.
 
-    def __init__(self, endpoint: Endpoint, timeout: float) -> None:
+    Args:
+        timeout: seconds of silence after which the endpoint counts as dead.
+        retries: how often a busy server is asked again before a stream.
+    """
+
+    def __init__(self, endpoint: Endpoint, timeout: float, *, retries: int = RETRIES) -> None:
         self.place = Place(urlsplit(endpoint.url).netloc, endpoint.model)
         self._timeout = timeout
+        self._retries = retries
         self._secrets, headers = _authorization(endpoint)
         local = urlsplit(endpoint.url).hostname in LOOPBACK
         self._client = httpx.AsyncClient(
@@ -69,7 +76,7 @@ class EndpointClient:
             Refused: an answer other than 2xx.
             EngineUnavailable: no answer.
         """
-        async with self._answer("POST", url, body, retries=RETRIES) as response:
+        async with self._answer("POST", url, body, retries=self._retries) as response:
             kind = response.headers.get("content-type", "")
             if "json" in kind or "html" in kind:
                 whole = _checked_json(self.place, await self._body(response), kind)
@@ -126,7 +133,7 @@ class EndpointClient:
                 async with asyncio.timeout(self._timeout):
                     return await self._client.send(request, stream=True)
             except (httpx.ConnectTimeout, httpx.ConnectError, httpx.ProxyError) as error:
-                raise errors.unreachable(self.place, errors.cause(error)) from None
+                raise errors.connection_failed(self.place, error) from None
             except (TimeoutError, httpx.TimeoutException):
                 raise errors.silent(self.place, self._timeout, shown=False) from None
             except httpx.NetworkError as error:
@@ -150,7 +157,9 @@ class EndpointClient:
             text = raw.decode("utf-8", "replace").strip()
             failure = Failure("" if text.startswith(("<", "{", "[")) else text)
         clean = Failure(self.clean(failure.message), failure.type, failure.code, failure.param)
-        return Refused(response.status_code, clean, _retry_after(response.headers))
+        there = response.headers.get("location")
+        location = errors.location(str(response.url), self.clean(there)) if there else None
+        return Refused(response.status_code, clean, _retry_after(response.headers), location)
 
     async def _body(self, response: httpx.Response, limit: int = LARGEST_BODY, *, whole: bool = True) -> bytes:
         """The body as far as `limit` bytes; longer ones are an error where the `whole` is needed."""

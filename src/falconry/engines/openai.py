@@ -16,6 +16,7 @@ from falconry.engines import endpoint_errors as errors
 from falconry.engines import openai_extras as more
 from falconry.engines.base import ALL_EXTRAS, ALL_SAMPLING
 from falconry.engines.endpoint_errors import Refused
+from falconry.engines.http import RETRIES
 from falconry.engines.openai_extras import Flavour
 from falconry.engines.remote import OpenAIReader, RemoteEngine, relay
 from falconry.errors import ContextWindowExceeded, EngineError, EngineUnavailable, NotSupported
@@ -62,8 +63,8 @@ class OpenAIEngine(RemoteEngine):
     kind: ClassVar[str] = "openai"
     extras = ALL_EXTRAS
 
-    def __init__(self, endpoint: Endpoint, timeout: float) -> None:
-        super().__init__(endpoint, timeout)
+    def __init__(self, endpoint: Endpoint, timeout: float, *, retries: int = RETRIES) -> None:
+        super().__init__(endpoint, timeout, retries=retries)
         self._url = endpoint.url.removesuffix("/chat/completions").rstrip("/")
         self._root = self._url.removesuffix("/v1")
         self._server: _Server | None = None

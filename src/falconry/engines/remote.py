@@ -12,7 +12,7 @@ from falconry.engines.base import Engine
 from falconry.engines.endpoint_errors import Place, Refused
 from falconry.engines.estimate import TokenEstimator
 from falconry.engines.event_stream import EventStream
-from falconry.engines.http import EndpointClient
+from falconry.engines.http import RETRIES, EndpointClient
 from falconry.engines.stop import StopFilter
 from falconry.engines.token_queue import TokenQueue
 from falconry.errors import ContextWindowExceeded, EngineError, FalconryError
@@ -182,9 +182,9 @@ class RemoteEngine(Engine):
 
     kind: ClassVar[str]
 
-    def __init__(self, endpoint: Endpoint, timeout: float) -> None:
+    def __init__(self, endpoint: Endpoint, timeout: float, *, retries: int = RETRIES) -> None:
         self._endpoint = endpoint
-        self._http = EndpointClient(endpoint, timeout)
+        self._http = EndpointClient(endpoint, timeout, retries=retries)
         self._estimator = TokenEstimator()
 
     async def count_tokens(self, prompt: Prompt) -> TokenCount:

@@ -14,6 +14,7 @@ from falconry.engines import endpoint_errors as errors
 from falconry.engines.base import ALL_EXTRAS, ALL_SAMPLING
 from falconry.engines.endpoint_errors import Place, Refused
 from falconry.engines.event_stream import EventStream
+from falconry.engines.http import RETRIES
 from falconry.engines.remote import OpenAIReader, Reader, RemoteEngine, relay
 from falconry.errors import ContextWindowExceeded, EngineError, EngineUnavailable, NotSupported
 from falconry.messages import (
@@ -79,8 +80,8 @@ class TGIEngine(RemoteEngine):
     kind: ClassVar[str] = "tgi"
     extras = ALL_EXTRAS
 
-    def __init__(self, endpoint: Endpoint, timeout: float) -> None:
-        super().__init__(endpoint, timeout)
+    def __init__(self, endpoint: Endpoint, timeout: float, *, retries: int = RETRIES) -> None:
+        super().__init__(endpoint, timeout, retries=retries)
         self._url = endpoint.url
         self._asking = asyncio.Lock()
         self._info: tgi.Info | None = None

@@ -1,0 +1,374 @@
+"""All endpoints of one Falconry: those of the settings and those that were added, what they are, and which models they
+bring into the picker.
+
+What was learnt is kept, so that nobody waits for a server elsewhere: not the start, and not who opens the picker. An
+endpoint that is gone, hangs or lies has a problem with its reason, and everything else goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from falconry.engines import probe_errors
+from falconry.engines.auto import resolved
+from falconry.engines.endpoint_errors import Place
+from falconry.engines.endpoint_store import EndpointStore, StoredEndpoint, endpoint_not_found, name_taken
+from falconry.engines.endpoint_url import origin_of
+from falconry.engines.facts_cache import FactsCache
+from falconry.engines.probe import SECONDS, Login, probe, try_out
+from falconry.engines.remote_engine import remote_engine
+from falconry.engines.server_facts import ServerFacts
+from falconry.errors import FalconryError, InvalidRequest
+from falconry.settings import Endpoint, Settings
+
+TEST_SECONDS = 4.7
+"""A test as a whole; what is left after the questions is for the model's token."""
+FRESH_SECONDS = 600.0
+MOST_CHOICES = 200
+"""Models of one endpoint in the picker. Who wants another one of a service with more chooses it by name."""
+_AT_ONCE = 16
+# What does not keep an endpoint from being added: it is the right one, and will answer when it has time.
+_PASSING = frozenset({"endpoint_slow", "engine_overloaded"})
+
+State: TypeAlias = Literal["ready", "failed", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownEndpoint:
+    """An endpoint and what is known of it.
+
+    Attributes:
+        endpoint: as the settings or the file have it.
+        models: those that were chosen; empty means all that it lists.
+        facts: what it told when it last answered.
+        problem: why it did not answer when it was last asked.
+    """
+
+    endpoint: Endpoint
+    source: Literal["settings", "stored"]
+    models: tuple[str, ...] = ()
+    facts: ServerFacts | None = None
+    problem: FalconryError | None = None
+
+    @property
+    def state(self) -> State:
+        if self.problem is not None:
+            return "failed"
+        return "ready" if self.facts is not None else "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A model of an endpoint, as the picker offers it.
+
+    Attributes:
+        name: the endpoint's for its first model, `endpoint/model` for each further one.
+        endpoint: ready for an engine, its kind "auto" until it is known.
+        problem: why it did not answer last; it can be chosen all the same, since it may be back.
+    """
+
+    name: str
+    title: str
+    endpoint: Endpoint
+    context_length: int | None = None
+    vision: bool = False
+    problem: FalconryError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a test ended.
+
+    Attributes:
+        facts: what runs there; None where that could not be found out.
+        problem: what is wrong; None where the model wrote its token.
+        model: the one that was tried.
+        seconds: that it took.
+    """
+
+    facts: ServerFacts | None
+    problem: FalconryError | None
+    model: str | None
+    seconds: float
+
+
+class Endpoints:
+    """The endpoints. Nothing is read or asked before it is needed.
+
+    Attributes:
+        on_change: called when endpoints, facts or problems have changed.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._store = EndpointStore(settings.data_dir)
+        self._cache = FactsCache(settings.data_dir)
+        self._facts: dict[str, ServerFacts] | None = None
+        self._problems: dict[str, FalconryError] = {}
+        self._asked: dict[str, float] = {}
+        self._refreshing = asyncio.Lock()
+        self.on_change: list[Callable[[], None]] = []
+
+    @property
+    def problem(self) -> FalconryError | None:
+        """What is wrong with the file of endpoints; None where nothing is."""
+        self._store.all()
+        return self._store.problem
+
+    def all(self) -> list[KnownEndpoint]:
+        """Those of the settings, then those that were added; of two with one name that of the settings."""
+        found = [self._known(endpoint, "settings") for endpoint in self._settings.all_endpoints()]
+        taken = {known.endpoint.name for known in found}
+        stored = [each for each in self._store.all() if each.name not in taken]
+        return found + [self._known(each.endpoint(), "stored", each.models) for each in stored]
+
+    def find(self, name: str) -> KnownEndpoint:
+        """The endpoint of a name. Raises NotFound."""
+        for known in self.all():
+            if known.endpoint.name == name:
+                return known
+        raise endpoint_not_found(name)
+
+    def choices(self) -> list[Choice]:
+        """The models that endpoints bring into the picker, in the order of the endpoints."""
+        found: dict[str, Choice] = {}
+        for known in self.all():
+            for choice in _choices(known):
+                number, name = 1, choice.name
+                while name in found:
+                    number += 1
+                    name = f"{choice.name} ({number})"
+                found[name] = choice if number == 1 else replace(choice, name=name, title=f"{choice.title} ({number})")
+        return list(found.values())
+
+    async def refresh(self, *, older_than: float = FRESH_SECONDS) -> None:
+        """Ask all endpoints of which nothing was heard for some seconds. Never raises because of one of them."""
+        async with self._refreshing:
+            now = time.time()
+            waiting = [known for known in self.all() if now - self._last(known) >= older_than]
+            if not waiting:
+                return
+            places = asyncio.Semaphore(_AT_ONCE)
+
+            async def ask(known: KnownEndpoint) -> None:
+                async with places:
+                    await self._learn(known.endpoint)
+
+            await asyncio.gather(*(ask(known) for known in waiting))
+            await self._keep()
+        self._changed()
+
+    async def check(
+        self, url: str, login: Login, *, rules: Endpoint | None = None, models: Iterable[str] = ()
+    ) -> Report:
+        """Find out what is at a URL, and let a model write a token, in less than five seconds.
+
+        Args:
+            rules: an endpoint whose kind, prompt format and context length hold, where a person knows better.
+            models: the chosen ones; the first is tried, by default the first that chats.
+        """
+        begun = time.monotonic()
+        draft = rules or Endpoint(name="test", url="http://localhost")
+        facts: ServerFacts | None = None
+        wanted = list(models)
+        model = wanted[0] if wanted else None
+        try:
+            facts = await probe(url, login, kind=draft.kind, seconds=min(SECONDS, TEST_SECONDS - 1))
+            place = Place(urlsplit(facts.url).netloc, model)
+            for name in wanted:
+                if facts.models and facts.model(name) is None:
+                    raise probe_errors.unknown_model(place, name, [each.id for each in facts.chat_models()])
+            if model is None and facts.models and not facts.chat_models():
+                raise probe_errors.no_models(place)
+            endpoint = resolved(
+                draft.model_copy(update={"model": model, "api_key": login.api_key, "auth": login.auth}), facts
+            )
+            model = endpoint.model
+            left = TEST_SECONDS - (time.monotonic() - begun)
+            engine = remote_engine(endpoint, left, retries=0)
+            try:
+                await try_out(engine, replace(place, model=model), left)
+            finally:
+                await engine.aclose()
+        except FalconryError as error:
+            key = login.api_key.get_secret_value() if login.api_key else ""
+            problem = probe_errors.foreign_key(error, urlsplit(facts.url if facts else url).netloc, key)
+            return Report(facts, problem, model, time.monotonic() - begun)
+        return Report(facts, None, model, time.monotonic() - begun)
+
+    async def test(self, name: str) -> Report:
+        """Test an endpoint that there is, and remember how it went. Raises NotFound."""
+        known = self.find(name)
+        endpoint = known.endpoint
+        models = [endpoint.model] if endpoint.model else known.models
+        login = Login(endpoint.api_key, endpoint.auth)
+        report = await self.check(endpoint.url, login, rules=endpoint, models=models)
+        self._remember(endpoint, report.facts, report.problem)
+        await self._keep()
+        self._changed()
+        return report
+
+    async def add(self, draft: StoredEndpoint, *, force: bool = False, replacing: bool = False) -> KnownEndpoint:
+        """Test an endpoint and keep it, under the base URL that was found.
+
+        Args:
+            force: keep it whatever the test says.
+            replacing: put it in the place of the one that has its name. Without a key it keeps that one's, as long as
+                it is for the same scheme, host and port.
+
+        Raises InvalidRequest with the code and the sentence of what is wrong, StorageError.
+        """
+        if any(endpoint.name == draft.name for endpoint in self._settings.all_endpoints()):
+            raise in_settings(draft.name)
+        old = next((each for each in self._store.all() if each.name == draft.name), None)
+        if old is not None and not replacing:
+            raise name_taken(draft.name)
+        as_given = draft
+        if draft.api_key is None and old is not None and _may_have(old, draft.url):
+            as_given = replace(draft, api_key=old.api_key, auth=old.auth)
+        login = Login(as_given.api_key, as_given.auth)
+        report = await self.check(draft.url, login, rules=_rules(draft), models=draft.models)
+        if report.problem is not None and report.problem.code not in _PASSING and not force:
+            raise refused(report.problem)
+        stored = replace(as_given, url=report.facts.url if report.facts else _with_scheme(draft.url))
+        if old is not None and stored.api_key is old.api_key and origin_of(old.url) != origin_of(stored.url):
+            stored = replace(stored, api_key=None)
+        stored.endpoint()  # checked once more, as it will be read
+        await asyncio.to_thread(self._store.add, stored, replace=replacing)
+        self._remember(stored.endpoint(), report.facts, report.problem)
+        await self._keep()
+        self._changed()
+        return self.find(stored.name)
+
+    async def remove(self, name: str) -> None:
+        """Remove an endpoint that was added, with its key. Raises NotFound, InvalidRequest, StorageError."""
+        known = next((each for each in self.all() if each.endpoint.name == name), None)
+        if known is not None and known.source == "settings":
+            raise in_settings(name)
+        await asyncio.to_thread(self._store.remove, name)
+        self._changed()
+
+    async def aclose(self) -> None:
+        """Wait until nothing is being asked any more; every question has its deadline."""
+        async with self._refreshing:
+            pass
+
+    async def _learn(self, endpoint: Endpoint) -> None:
+        login = Login(endpoint.api_key, endpoint.auth)
+        try:
+            facts = await probe(endpoint.url, login, kind=endpoint.kind)
+        except FalconryError as error:
+            key = endpoint.api_key.get_secret_value() if endpoint.api_key else ""
+            self._remember(endpoint, None, probe_errors.foreign_key(error, urlsplit(endpoint.url).netloc, key))
+        else:
+            self._remember(endpoint, facts, None)
+
+    def _remember(self, endpoint: Endpoint, facts: ServerFacts | None, problem: FalconryError | None) -> None:
+        key = _key(endpoint)
+        self._asked[key] = time.time()
+        if facts is not None:
+            known = self._known_facts()
+            known[key] = _in_old_order(facts, known.get(key))
+        if problem is None:
+            self._problems.pop(key, None)
+        else:
+            self._problems[key] = problem
+
+    def _known(
+        self, endpoint: Endpoint, source: Literal["settings", "stored"], models: tuple[str, ...] = ()
+    ) -> KnownEndpoint:
+        key = _key(endpoint)
+        return KnownEndpoint(endpoint, source, models, self._known_facts().get(key), self._problems.get(key))
+
+    def _known_facts(self) -> dict[str, ServerFacts]:
+        if self._facts is None:
+            self._facts = self._cache.load()
+        return self._facts
+
+    def _last(self, known: KnownEndpoint) -> float:
+        """When it was last asked, in this process or, with success, before."""
+        return max(self._asked.get(_key(known.endpoint), 0.0), known.facts.learnt_at if known.facts else 0.0)
+
+    async def _keep(self) -> None:
+        """Write the facts down, without those of endpoints that are gone."""
+        there = {_key(known.endpoint) for known in self.all()}
+        self._facts = {key: facts for key, facts in self._known_facts().items() if key in there}
+        await asyncio.to_thread(self._cache.save, dict(self._facts))
+
+    def _changed(self) -> None:
+        for notice in self.on_change:
+            notice()
+
+
+def in_settings(name: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"“{name}” is an endpoint of the settings. Change it there: in falconry.toml, .env or the environment.",
+        code="endpoint_in_settings",
+        name=name,
+    )
+
+
+def refused(problem: FalconryError) -> InvalidRequest:
+    """What a test found, as the reason for not keeping an endpoint: the request is at fault, not this server."""
+    return InvalidRequest(problem.message, code=problem.code, **problem.details)
+
+
+def _choices(known: KnownEndpoint) -> list[Choice]:
+    endpoint, facts = known.endpoint, known.facts
+    if facts is None:
+        models = list(known.models) or [endpoint.model or ""]
+    else:
+        models = list(known.models) or ([endpoint.model] if endpoint.model else [m.id for m in facts.chat_models()])
+    models = models[:MOST_CHOICES] or [""]
+    several = len(models) > 1
+    found = []
+    for number, model in enumerate(models):
+        about = facts.model(model) if facts else None
+        for_engine = endpoint.model_copy(update={"model": model or None})
+        found.append(
+            Choice(
+                name=endpoint.name if number == 0 else f"{endpoint.name}/{model}",
+                title=f"{model} · {endpoint.name}" if several else endpoint.name,
+                endpoint=resolved(for_engine, facts) if facts else for_engine,
+                context_length=endpoint.context_length or (about.context_length if about else None),
+                vision=bool(about and about.vision),
+                problem=known.problem,
+            )
+        )
+    return found
+
+
+def _in_old_order(facts: ServerFacts, old: ServerFacts | None) -> ServerFacts:
+    """The facts, models that were there before first: a name in the picker goes on to mean the same model."""
+    places = {model.id: number for number, model in enumerate(old.models)} if old else {}
+    ordered = sorted(facts.models, key=lambda model: places.get(model.id, len(places)))
+    return replace(facts, models=tuple(ordered))
+
+
+def _key(endpoint: Endpoint) -> str:
+    return f"{endpoint.name}\n{endpoint.url}"
+
+
+def _rules(draft: StoredEndpoint) -> Endpoint:
+    """What a person says of a server that it does not say itself."""
+    return Endpoint(
+        name="test",
+        url="http://localhost",
+        kind=draft.kind,
+        prompt_format=draft.prompt_format,
+        context_length=draft.context_length,
+    )
+
+
+def _with_scheme(url: str) -> str:
+    return url if "://" in url else f"http://{url}"
+
+
+def _may_have(old: StoredEndpoint, url: str) -> bool:
+    """Whether an endpoint's key may be sent to a URL: the same scheme, host and port."""
+    return origin_of(old.url) == origin_of(_with_scheme(url))

@@ -1,0 +1,90 @@
+"""What a server elsewhere is and can do, as it told when it was asked. Learnt by `falconry.engines.probe`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeAlias, get_args
+
+from falconry.settings import EndpointKind
+
+Feature: TypeAlias = Literal[
+    "chat", "tools", "json_schema", "regex", "logprobs", "prompt_logprobs", "count", "continue"
+]
+"""`chat`: applies the model's own chat template. `count`: tells exactly how many tokens a prompt has. `continue`: goes
+on with the text of an assistant's message."""
+
+FEATURES: Mapping[EndpointKind, frozenset[Feature]] = {
+    "llama_cpp": frozenset({"chat", "tools", "json_schema", "regex", "logprobs", "count", "continue"}),
+    "vllm": frozenset(get_args(Feature)),
+    "sglang": frozenset({"chat", "tools", "json_schema", "regex", "logprobs", "continue"}),
+    "tgi": frozenset({"chat", "tools", "json_schema", "regex", "logprobs", "prompt_logprobs", "count"}),
+    "ollama": frozenset({"chat", "tools", "json_schema"}),
+    "lm_studio": frozenset({"chat", "tools", "json_schema"}),
+    "huggingface": frozenset({"chat", "tools", "json_schema"}),
+    "openai": frozenset({"chat", "tools", "json_schema", "logprobs"}),
+    "falconry": frozenset({"chat", "tools", "json_schema", "regex", "logprobs"}),
+}
+"""What our engines ask of each kind of server, and what they are made for; docs/endpoints.md has the routes."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteModel:
+    """A model that a server lists.
+
+    Attributes:
+        context_length: tokens that prompt and reply may have together; None where the server does not tell.
+        chat: whether it writes text; False for those that embed, speak, draw or rank.
+        loaded: whether it is in the server's memory; None where the server does not tell.
+        tools, vision: None where the server does not tell.
+    """
+
+    id: str
+    context_length: int | None = None
+    chat: bool = True
+    loaded: bool | None = None
+    tools: bool | None = None
+    vision: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What runs behind an endpoint.
+
+    Attributes:
+        url: the base that engines are to use: with its /v1, but for TGI.
+        version: of the server's software; None where it does not tell.
+        models: those that it lists, in its order.
+        learnt_at: seconds since 1970.
+    """
+
+    kind: EndpointKind
+    url: str
+    models: tuple[RemoteModel, ...] = ()
+    version: str | None = None
+    features: frozenset[Feature] = frozenset()
+    learnt_at: float = 0.0
+
+    def model(self, name: str) -> RemoteModel | None:
+        return next((model for model in self.models if model.id == name), None)
+
+    def chat_models(self) -> tuple[RemoteModel, ...]:
+        return tuple(model for model in self.models if model.chat)
+
+    def as_json(self) -> dict[str, object]:
+        return {**asdict(self), "models": [asdict(model) for model in self.models], "features": sorted(self.features)}
+
+    @classmethod
+    def from_json(cls, value: Any) -> ServerFacts:
+        """Raises TypeError, ValueError, KeyError for anything that `as_json` does not give."""
+        kind = value["kind"]
+        if kind not in get_args(EndpointKind):
+            raise ValueError("no kind of endpoint")
+        return cls(
+            kind=kind,
+            url=str(value["url"]),
+            models=tuple(RemoteModel(**model) for model in value["models"]),
+            version=value["version"],
+            features=frozenset(name for name in get_args(Feature) if name in value["features"]),
+            learnt_at=float(value["learnt_at"]),
+        )
