@@ -32,8 +32,11 @@ from falconry.api.folders import folders_router
 from falconry.api.health import health_router
 from falconry.api.library import library_router, options_router
 from falconry.api.metrics import CountRequests, metrics_router
+from falconry.api.model_files import model_files_router
+from falconry.api.models import models_router
 from falconry.api.openai import openai_router
 from falconry.api.people import me_router, users_router
+from falconry.api.prompt import prompt_router
 from falconry.api.replies import messages_router, replies_router
 from falconry.api.responses import responses_router
 from falconry.api.search import search_router
@@ -101,12 +104,15 @@ def build_routes(services: Services, metrics: Metrics | None = None) -> tuple[Fa
         folders_router(services),
         attachments_router(services),
         library_router(services),
-        options_router(services),
+        options_router(),
+        models_router(services),
+        model_files_router(services),
         comparisons_router(services),
         search_router(services),
         transfer_router(services),
         shares_router(services),
         complete_router(services),
+        prompt_router(services),
         openai_router(services),
         responses_router(services),
         anthropic_router(services),

@@ -73,7 +73,12 @@ SENTENCES: Mapping[str, str] = {
 
 def bad_file(code: str, path: Path, /, **details: str | int | float) -> BadModelFile:
     """The error for a file, to be raised. Raises KeyError where there is no such sentence."""
-    shown = {"file": path.name[:200] or str(path)} | {
-        name: value[:200] if isinstance(value, str) else value for name, value in details.items()
+    shown = {"file": _printable(path.name or str(path))} | {
+        name: _printable(value) if isinstance(value, str) else value for name, value in details.items()
     }
     return BadModelFile(SENTENCES[code].format(**shown), code=code, **shown)
+
+
+def _printable(text: str) -> str:
+    """What a stranger's file or its name says, as far as it can go into a sentence."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text[:200])

@@ -25,6 +25,9 @@ from falconry.settings import Settings
 __all__ = ["Format", "LocalKind", "LocalModel", "Source", "find_models"]
 
 
+_LONGEST_NAME = 200
+
+
 def find_models(settings: Settings) -> list[LocalModel]:
     """All models, adapters and projectors on this machine, the user's own first. Blocking.
 
@@ -120,10 +123,16 @@ def _names(models: Iterable[_Seen]) -> list[str]:
     """A name for each that no other has: the short one goes to the first."""
     names: dict[str, None] = {}
     for model in models:
-        plain = model.found.name if model.found.name not in names else model.found.longer
+        short = _typeable(model.found.name)
+        plain = short if short not in names else _typeable(model.found.longer)
         numbered = (plain if number == 1 else f"{plain} ({number})" for number in count(1))
         names[next(name for name in numbered if name not in names)] = None
     return list(names)
+
+
+def _typeable(name: str) -> str:
+    """A name without what no terminal and no page should be given; file systems take nearly anything."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)[-_LONGEST_NAME:]
 
 
 def _local(seen: _Seen, name: str) -> LocalModel:
