@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import pytest_asyncio
@@ -18,12 +19,14 @@ import pytest_asyncio
 import falconry
 from falconry.engines.base import ALL_EXTRAS, ALL_SAMPLING, Engine
 from falconry.engines.canned import CannedEngine
+from falconry.engines.llama_adapter_engine import AdapterEngine
 from falconry.engines.llama_cpp import LlamaCppEngine, LlamaCppOptions
 from falconry.engines.openai import OpenAIEngine
 from falconry.engines.tgi import TGIEngine
 from falconry.errors import ContextWindowExceeded, NotSupported
 from falconry.messages import NO_EXTRAS, Delta, Extras, Message, Prompt, SamplingParams, TokenPrompt, Tool
 from falconry.settings import Endpoint
+from tests.engines.random_gguf import write_adapter_for
 from tests.engines.servers import serve
 from tests.engines.stubs import OpenAIStub, TGIStub
 
@@ -31,7 +34,7 @@ from tests.engines.stubs import OpenAIStub, TGIStub
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 MODEL = Path(falconry.__file__).parent / "models" / "eyas" / "eyas.gguf"
-ENGINES = ["canned", "openai", "tgi", "llama_cpp"]
+ENGINES = ["canned", "openai", "tgi", "llama_cpp", "adapter"]
 
 ENGLISH = [Message("system", "You are kind."), Message("user", "Tell me about falcons.")]
 CHINESE = [Message("user", "请介绍一下你自己。")]
@@ -55,6 +58,11 @@ async def open_case(name: str, canned: CannedEngine) -> AsyncIterator[Case]:
             case = Case(canned)
         elif name == "llama_cpp":
             case = Case(LlamaCppEngine(MODEL, LlamaCppOptions()))
+        elif name == "adapter":
+            base = LlamaCppEngine(MODEL, LlamaCppOptions())
+            stack.push_async_callback(base.aclose)
+            folder = stack.enter_context(TemporaryDirectory())
+            case = Case(AdapterEngine(base, write_adapter_for(Path(folder) / "adapter.gguf", MODEL, strength=0.05)))
         else:
             stub = OpenAIStub(canned) if name == "openai" else TGIStub(canned)
             server = await stack.enter_async_context(serve(stub))

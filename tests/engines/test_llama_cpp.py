@@ -239,10 +239,10 @@ async def test_thinking_comes_apart_from_the_text(models: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "it is no file, or empty"),
-        (b"GGUF", "bad.gguf cannot be loaded"),
-        (b"not a model at all" * 100, "GGUF"),
-        (None, "corrupted or incomplete"),
+        (b"", "bad.gguf is empty"),
+        (b"GGUF", "bad.gguf is not complete"),
+        (b"not a model at all" * 100, "neither GGUF nor safetensors"),
+        (None, "bad.gguf is not complete"),
     ],
 )
 async def test_a_bad_file_gives_one_clear_sentence(models: Path, content: bytes | None, words: str) -> None:
@@ -258,5 +258,5 @@ async def test_a_bad_file_gives_one_clear_sentence(models: Path, content: bytes 
 
 async def test_a_missing_file_is_named(tmp_path: Path) -> None:
     engine = LlamaCppEngine(tmp_path / "none.gguf", LlamaCppOptions())
-    with pytest.raises(EngineUnavailable, match=r"none\.gguf cannot be loaded: No such file"):
+    with pytest.raises(EngineUnavailable, match=r"none\.gguf cannot be read: No such file"):
         await collect(engine, "Hello")

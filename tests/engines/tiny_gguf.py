@@ -19,7 +19,7 @@ CHATML = (
     "{%- for message in messages -%}{{- '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' -}}"
     "{%- endfor -%}{%- if add_generation_prompt -%}{{- '<|im_start|>assistant\n' -}}{%- endif -%}"
 )
-_SPECIAL = ("<|endoftext|>", "<|im_start|>", END)
+SPECIAL = ("<|endoftext|>", "<|im_start|>", END)
 _HEADS = 4
 _MERGES = ("t h", "Ġ t", "i n", "e r")
 
@@ -43,8 +43,8 @@ def write_reciter(
         layers, feed_forward: weights of zeros that only cost time.
         pre: how text is cut before the merges; see `tokenizer.ggml.pre` of the format.
     """
-    names, types = _vocabulary(pieces)
-    width = -(-len(names) // 64) * 64
+    names, types = vocabulary_of(pieces)
+    width = _width(names)
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_name(path.stem)
     writer.add_context_length(context_length)
@@ -56,14 +56,7 @@ def write_reciter(
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_dimension_count(width // _HEADS)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre(pre)
-    writer.add_token_list(names)
-    writer.add_token_types(types)
-    writer.add_token_merges(_MERGES)
-    writer.add_eos_token_id(names.index(END))
-    writer.add_bos_token_id(names.index(_SPECIAL[0]))
-    writer.add_add_bos_token(False)
+    add_vocabulary(writer, names, types, pre=pre)
     if chat_template is not None:
         writer.add_chat_template(chat_template)
 
@@ -71,7 +64,7 @@ def write_reciter(
         writer.add_tensor(name, np.zeros((rows, columns), np.float16))
 
     writer.add_tensor("token_embd.weight", np.eye(len(names), width, dtype=np.float16))
-    writer.add_tensor("output.weight", _successors(names, pieces, width, endless))
+    writer.add_tensor("output.weight", successor_matrix(names, pieces, endless=endless))
     writer.add_tensor("output_norm.weight", np.ones(width, np.float32))
     for layer in range(layers):
         writer.add_tensor(f"blk.{layer}.attn_norm.weight", np.ones(width, np.float32))
@@ -88,10 +81,23 @@ def write_reciter(
     return path
 
 
-def _vocabulary(pieces: Sequence[bytes]) -> tuple[list[str], list[int]]:
+def add_vocabulary(writer: gguf.GGUFWriter, names: list[str], types: list[int], *, pre: str) -> None:
+    """Tell a file how text becomes tokens. `pre`: how it is cut before the merges."""
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre(pre)
+    writer.add_token_list(names)
+    writer.add_token_types(types)
+    writer.add_token_merges(_MERGES)
+    writer.add_eos_token_id(names.index(END))
+    writer.add_bos_token_id(names.index(SPECIAL[0]))
+    writer.add_add_bos_token(False)
+
+
+def vocabulary_of(pieces: Sequence[bytes]) -> tuple[list[str], list[int]]:
+    """The names of a reciter's tokens, in the order of their ids, and their types."""
     letters = _byte_letters()
     normal = [*letters, *(merge.replace(" ", "") for merge in _MERGES)]
-    kinds = dict.fromkeys(normal, gguf.TokenType.NORMAL) | dict.fromkeys(_SPECIAL, gguf.TokenType.CONTROL)
+    kinds = dict.fromkeys(normal, gguf.TokenType.NORMAL) | dict.fromkeys(SPECIAL, gguf.TokenType.CONTROL)
     for piece in pieces:
         # Whole characters are found again in a prompt, so that a reply can be continued; parts only come out.
         kind = gguf.TokenType.USER_DEFINED if _is_text(piece) else gguf.TokenType.NORMAL
@@ -99,16 +105,23 @@ def _vocabulary(pieces: Sequence[bytes]) -> tuple[list[str], list[int]]:
     return list(kinds), [int(kind) for kind in kinds.values()]
 
 
-def _successors(names: list[str], pieces: Sequence[bytes], width: int, endless: bool) -> npt.NDArray[np.float16]:
+def successor_matrix(names: list[str], pieces: Sequence[bytes], *, endless: bool = False) -> npt.NDArray[np.float16]:
+    """Rows are tokens that follow, columns those that they follow."""
     chain = [names.index(_name(piece)) for piece in pieces]
     if len(set(chain)) != len(chain):
         raise ValueError("the pieces must be different from each other")
     following = dict.fromkeys(range(len(names)), chain[0])
     following |= dict(zip(chain, [*chain[1:], chain[0] if endless else names.index(END)], strict=True))
+    width = _width(names)
     matrix = np.zeros((len(names), width), np.float16)
     for token, successor in following.items():
         matrix[successor, token] = 1
     return matrix
+
+
+def _width(names: Sequence[str]) -> int:
+    """Of the model, which needs a number of its own for each token, and llama.cpp a multiple of 64."""
+    return -(-len(names) // 64) * 64
 
 
 def _name(piece: bytes) -> str:

@@ -7,22 +7,25 @@ lives, and killing it frees all its memory. What the server answers is translate
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 from pathlib import Path
 from typing import ClassVar
 
 from falconry.engines.base import ALL_EXTRAS, Engine, TokenizerInfo
+from falconry.engines.llama_adapters import Adapter, Adapters, check_adapter
 from falconry.engines.llama_child import LlamaChild
-from falconry.engines.llama_launch import EMBEDDING_TOKENS, LlamaCppOptions, launch, read_head
+from falconry.engines.llama_launch import EMBEDDING_TOKENS, LlamaCppOptions, header_of, launch
 from falconry.engines.llama_scores import score
 from falconry.engines.llama_server import EventReader, completion
 from falconry.engines.llama_vocabulary import Vocabulary
+from falconry.engines.local_http import Response
+from falconry.engines.prompt_texts import refuse_unbroken, texts_of, unbroken
 from falconry.engines.slots import Slots
 from falconry.engines.stop import StopFilter
 from falconry.engines.supervisor import State
-from falconry.errors import ContextWindowExceeded, EngineInterrupted, InvalidRequest, NotSupported
+from falconry.engines.turns import Turns
+from falconry.errors import ContextWindowExceeded, EngineError, EngineInterrupted, InvalidRequest, NotSupported
 from falconry.messages import (
     NO_EXTRAS,
     Delta,
@@ -48,15 +51,12 @@ _CROWDED = 6 * 1024
 _USUAL_PER_TOKEN, _MOST_PER_TOKEN = 4, 32
 """Characters. A prompt with more than the first for each token of the context is counted before it is sent; none with
 more than the second fits."""
-_UNBROKEN = 128 * 1024
-"""Characters that may stand together without a change between letters, digits, blanks and other signs. Most
-tokenizers, Falcon's too, match such a run with a recursive regular expression that takes 350 bytes of stack for each
-character; on the usual 8 MiB, 25,000 exclamation marks were a segmentation fault."""
-_RUN = re.compile(r"[^\W\d_]+|\d+|\s+|(?:[^\w\s]|_)+")
 
 
 class LlamaCppEngine(Engine):
     """One model file in a child process of its own, which starts on first use.
+
+    LoRA adapters share that process; each has an engine of its own for it (engines/llama_adapter_engine.py).
 
     Args:
         model: a GGUF file.
@@ -72,7 +72,9 @@ class LlamaCppEngine(Engine):
         self._context_length: int | None = None
         self._native_tools: bool | None = None
         self._slots = Slots(options.slots)
-        self._child = LlamaChild(launch(self._model, options))
+        self._adapters = Adapters()
+        self._turns = Turns()
+        self._child = LlamaChild(launch(self._model, options, adapters=self._adapters.hand_over), self._adapters)
         self._vocabulary = Vocabulary(self._child, self._model)
         # A server makes either text or vectors, so those have one of their own, which starts on its first use.
         self._embedder = LlamaChild(launch(self._model, options, embeddings=True))
@@ -92,21 +94,66 @@ class LlamaCppEngine(Engine):
         """Load the model now; also the way to try again after a crash loop. Raises EngineError."""
         await self._child.start()
 
-    async def generate(
+    def generate(
         self, prompt: Prompt, params: SamplingParams, extras: Extras = NO_EXTRAS
     ) -> AsyncGenerator[Delta, None]:
+        return self.reply(prompt, params, extras)
+
+    async def reply(
+        self, prompt: Prompt, params: SamplingParams, extras: Extras, adapter: Adapter | None = None
+    ) -> AsyncGenerator[Delta, None]:
+        """As `generate`, with an adapter or the base alone. Replies of different adapters take turns."""
+        await self.prepare(adapter)
         await self._refuse_what_cannot_fit(prompt)
         await self._refuse_what_cannot_be(prompt, params, extras)
         path, body = completion(prompt, params, extras)
-        async with self._slots.take(prompt) as slot:
-            if extras.prompt_logprobs:
-                yield Delta(prompt_tokens=await self._scored(prompt, slot, extras))
-            async with aclosing(self._reply(path, {**body, "id_slot": slot}, prompt, params, extras)) as deltas:
-                async for delta in deltas:
-                    yield delta
+        async with self._turns.take(adapter):
+            await self._load(adapter)
+            async with self._slots.take(prompt, adapter) as slot:
+                if extras.prompt_logprobs:
+                    yield Delta(prompt_tokens=await self._scored(prompt, slot, extras, adapter))
+                answer = self._child.generate(path, {**body, "id_slot": slot}, adapter)
+                async with aclosing(self._read(answer, prompt, params, extras)) as deltas:
+                    async for delta in deltas:
+                        yield delta
 
-    async def _reply(
-        self, path: str, body: object, prompt: Prompt, params: SamplingParams, extras: Extras
+    async def prepare(self, adapter: Adapter | None) -> None:
+        """Start with an adapter where nothing runs yet, so that its first reply need not start it again.
+
+        Raises EngineError, AdapterMismatch.
+        """
+        if adapter is not None and self.state == "stopped":
+            await self.load(adapter)
+
+    async def load(self, adapter: Adapter) -> None:
+        """Have an adapter beside the base; for that the process starts again when its replies have ended.
+
+        Raises EngineError, AdapterMismatch.
+        """
+        async with self._turns.take(adapter):
+            await self._load(adapter)
+
+    async def _load(self, adapter: Adapter | None) -> None:
+        """The same for whoever's turn it is."""
+        if adapter is None or (self._adapters.loaded(adapter.path) and self.state in ("starting", "ready")):
+            return
+        await asyncio.to_thread(self._check, adapter)
+        self._adapters.add(adapter.path)
+        try:
+            await self._child.restart()
+        except EngineError:
+            self._adapters.remove(adapter.path)  # the base goes on without it
+            raise
+
+    def _check(self, adapter: Adapter) -> None:
+        check_adapter(header_of(self._model), header_of(adapter.path), adapter.path.stem)
+
+    async def _read(
+        self,
+        answer: AbstractAsyncContextManager[Response],
+        prompt: Prompt,
+        params: SamplingParams,
+        extras: Extras,
     ) -> AsyncGenerator[Delta, None]:
         # The server is not told the stop sequences: what it holds back as the possible beginning of one is lost when
         # the reply ends by its length (llama.cpp, October 2026; a test has the case).
@@ -114,7 +161,7 @@ class LlamaCppEngine(Engine):
         reader = EventReader(extras)
         shown = thoughts = ""
         written = 0
-        async with self._child.request("POST", path, body) as response, aclosing(response.blocks()) as blocks:
+        async with answer as response, aclosing(response.blocks()) as blocks:
             async for block in blocks:
                 delta = reader.feed(block)
                 thoughts += delta.thinking
@@ -153,9 +200,9 @@ class LlamaCppEngine(Engine):
         """Count exactly; of a prompt many times longer than the context, only until that is sure ("at least")."""
         if isinstance(prompt, TokenPrompt):
             return TokenCount(len(prompt.ids))
-        texts = _texts(prompt)
+        texts = texts_of(prompt)
         limit = await self.context_length()
-        if sum(map(len, texts)) > limit * _MOST_PER_TOKEN or _unbroken(texts):
+        if sum(map(len, texts)) > limit * _MOST_PER_TOKEN or unbroken(texts):
             return TokenCount(await self._vocabulary.count_at_least(texts, limit))
         text = prompt if isinstance(prompt, str) else await self.render(prompt)
         return TokenCount(await self._vocabulary.count(text))
@@ -168,7 +215,7 @@ class LlamaCppEngine(Engine):
 
     async def has_chat_template(self) -> bool:
         # The server itself does not tell: to a model without a template it gives ChatML.
-        return (await asyncio.to_thread(read_head, self._model)).chat_template
+        return (await asyncio.to_thread(header_of, self._model)).chat_template is not None
 
     async def has_native_tools(self) -> bool:
         """Where the template has no place for tools, the server leaves them out and says nothing."""
@@ -186,7 +233,7 @@ class LlamaCppEngine(Engine):
 
     async def tokenize(self, text: str, *, special: bool = True) -> list[Token]:
         """Also of a text that is somewhat too long to be read: whoever wants to shorten it has to know its tokens."""
-        _refuse_unbroken([text])
+        refuse_unbroken([text])
         limit = await self.context_length()
         if len(text) > limit * _MOST_PER_TOKEN:
             raise ContextWindowExceeded(await self._vocabulary.count_at_least([text], limit), limit)
@@ -219,7 +266,7 @@ class LlamaCppEngine(Engine):
     async def aclose(self) -> None:
         await asyncio.gather(self._child.aclose(), self._embedder.aclose())
 
-    async def _scored(self, prompt: Prompt, slot: int, extras: Extras) -> tuple[Token, ...]:
+    async def _scored(self, prompt: Prompt, slot: int, extras: Extras, adapter: Adapter | None) -> tuple[Token, ...]:
         """The tokens of a prompt, with their logprobs."""
         if isinstance(prompt, TokenPrompt):
             ids = prompt.ids
@@ -229,7 +276,7 @@ class LlamaCppEngine(Engine):
         limit = await self.context_length()
         if len(ids) >= limit:
             raise ContextWindowExceeded(len(ids), limit)
-        scores = score(self._child, self._vocabulary, ids, slot, extras.top_logprobs or 0)
+        scores = score(self._child, self._vocabulary, ids, slot, extras.top_logprobs or 0, adapter)
         async with aclosing(scores) as tokens:
             return tuple([token async for token in tokens])
 
@@ -245,7 +292,7 @@ class LlamaCppEngine(Engine):
 
     async def _refuse_what_cannot_fit(self, prompt: Prompt) -> None:
         """Raise ContextWindowExceeded or InvalidRequest for what would keep the server busy, or crash it."""
-        texts = _texts(prompt)
+        texts = texts_of(prompt)
         limit = await self.context_length()
         if sum(map(len, texts)) > limit * _USUAL_PER_TOKEN:
             tokens = await self._vocabulary.count_at_least(texts, limit)
@@ -256,31 +303,7 @@ class LlamaCppEngine(Engine):
                     f"This needs at least {tokens} tokens and the model can read at most {limit}. "
                     "Shorten it, or choose a model with a larger context window.",
                 )
-        _refuse_unbroken(texts)
-
-
-def _refuse_unbroken(texts: Sequence[str]) -> None:
-    if _unbroken(texts):
-        raise InvalidRequest(
-            f"The text has more than {_UNBROKEN} characters without any change between letters, digits, blanks "
-            "and other signs. Break it up.",
-            code="unbroken_text",
-            limit=_UNBROKEN,
-        )
-
-
-def _texts(prompt: Prompt) -> list[str]:
-    if isinstance(prompt, TokenPrompt):
-        return []
-    if isinstance(prompt, str):
-        return [prompt]
-    return [text for message in prompt for text in (message.content, *(call.arguments for call in message.tool_calls))]
-
-
-def _unbroken(texts: Sequence[str]) -> bool:
-    """Whether there is a run of characters that the tokenizer cannot take."""
-    long = (text for text in texts if len(text) > _UNBROKEN)
-    return any(len(run[0]) > _UNBROKEN for text in long for run in _RUN.finditer(text))
+        refuse_unbroken(texts)
 
 
 def _rest_after(last: float, size: int) -> float:

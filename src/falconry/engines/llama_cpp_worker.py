@@ -69,6 +69,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--threads-batch", type=int, required=True)
     parser.add_argument("--threads-http", type=int, required=True)
     parser.add_argument("--log-verbosity", type=int, required=True)
+    parser.add_argument("--lora", action="append", default=[])
     parser.add_argument("--no-ui", action="store_true")
     parser.add_argument("--offline", action="store_true")
     parser.add_argument("--embeddings", action="store_true")
@@ -103,6 +104,7 @@ def _serve(options: argparse.Namespace) -> Any:
     params.embedding = options.embeddings
     if options.pooling:
         params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+    params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(path, 1.0) for path in options.lora]
     # Its defaults reflect every origin, with credentials.
     params.cors_origins = "localhost"
     params.cors_credentials = False

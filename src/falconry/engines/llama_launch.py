@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import re
-import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from falconry.engines import llama_cpp_worker
 from falconry.engines.local_http import Address
 from falconry.engines.supervisor import Launch
 from falconry.errors import EngineError, EngineUnavailable
+from falconry.models.gguf import Array, Header, read_header
 
 _DEFAULT_CONTEXT = 8192
 """Tokens a slot gets of a model that could take more: its KV cache lies in memory from the start."""
@@ -26,7 +25,6 @@ SPARE_THREADS = 8
 """Threads for HTTP beside one for each slot: for health and counting."""
 _LARGE = 2**30
 _BATCH, _GPU_BATCH = 64, 512
-_HEAD_BYTES = 64 * 2**20
 EMBEDDING_TOKENS = 2048
 """Tokens of one text that become a vector. Such a text is read in one batch, whose buffers lie in memory from the
 start."""
@@ -57,83 +55,80 @@ class LlamaCppOptions:
     start_timeout: float = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What must be known of a model file before it is loaded: its bytes, and what its metadata says."""
+def launch(
+    model: Path,
+    options: LlamaCppOptions,
+    *,
+    adapters: Callable[[], Sequence[Path]] = tuple,
+    embeddings: bool = False,
+) -> Launch:
+    """What the supervisor needs to know.
 
-    size: int
-    context_length: int | None
-    chat_template: bool
-
-
-def launch(model: Path, options: LlamaCppOptions, *, embeddings: bool = False) -> Launch:
-    """What the supervisor needs to know. `embeddings`: of a server that makes vectors, and no text."""
+    Args:
+        adapters: tells at each start which LoRA adapters the process shall load.
+        embeddings: of a server that makes vectors, and no text.
+    """
+    command = _embedding_command if embeddings else partial(_command, adapters)
     return Launch(
         name=model.stem,
-        command=partial(_embedding_command if embeddings else _command, model, options),
+        command=partial(command, model, options),
         environment=_environment(),
         explain=partial(_explain, model),
         timeout=options.start_timeout,
     )
 
 
-def read_head(model: Path) -> Head:
-    """Find two values at the beginning of a GGUF file. Raises EngineUnavailable where it cannot be read.
-
-    A key is its length and its name, then comes the type: found like this, without walking over a vocabulary of a
-    hundred thousand words. Whether the file is sound is not judged here.
-    """
+def header_of(model: Path) -> Header:
+    """The checked header of a model's file; read again only when the file has changed. Raises BadModelFile."""
     try:
         status = model.stat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size == 0:
-            raise _cannot_load(model, "it is no file, or empty")
-        with model.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            context = _CONTEXT_LENGTH.search(data, 0, _HEAD_BYTES)
-            return Head(
-                size=status.st_size,
-                context_length=int.from_bytes(context[1], "little") if context else None,
-                chat_template=data.find(_CHAT_TEMPLATE, 0, _HEAD_BYTES) >= 0,
-            )
-    except OSError as error:
-        raise _cannot_load(model, error.strerror or str(error)) from error
+    except OSError:
+        return read_header(model)  # which says what is wrong
+    return _header_of(model, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=16)
+def _header_of(model: Path, *_version: int) -> Header:
+    return read_header(model)
 
 
 def read_vocabulary(model: Path) -> tuple[int, frozenset[int]]:
     """How many tokens a model knows, and which of them are control tokens; 0 and none where its file does not say.
 
-    Raises EngineUnavailable as `read_head`.
+    Raises BadModelFile.
     """
-    try:
-        with model.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            found = _TOKEN_TYPES.search(data, 0, _HEAD_BYTES)
-            if found is None:
-                return 0, frozenset()
-            size = int.from_bytes(found[1], "little")
-            types = memoryview(data[found.end() : found.end() + 4 * size]).cast("i")
-            return size, frozenset(number for number, kind in enumerate(types) if kind in _CONTROL)
-    except (OSError, TypeError) as error:  # no such file, or the end of it
-        raise _cannot_load(model, str(error)) from error
+    header = header_of(model)
+    types = header.metadata.get("tokenizer.ggml.token_type")
+    if isinstance(types, Array) and types.type == "int32":
+        with model.open("rb") as file:
+            file.seek(types.offset)
+            types = tuple(memoryview(file.read(4 * types.length)).cast("i"))
+    if not isinstance(types, tuple):
+        return 0, frozenset()
+    return len(types), frozenset(number for number, kind in enumerate(types) if kind in _CONTROL)
 
 
 _CONTROL = (2, 3)
 """Types of tokens that are no text: unknown, control."""
-_TOKEN_TYPES = re.compile(rb"tokenizer\.ggml\.token_type\x09\x00\x00\x00\x05\x00\x00\x00(.{8})", re.DOTALL)
-_CHAT_TEMPLATE = len("tokenizer.chat_template").to_bytes(8, "little") + b"tokenizer.chat_template"
-_CONTEXT_LENGTH = re.compile(rb"[a-z0-9]\.context_length\x04\x00\x00\x00(.{4})", re.DOTALL)
 
 
-def _command(model: Path, options: LlamaCppOptions, address: Address) -> list[str]:
-    head = read_head(model)
-    slot = options.context_length or min(head.context_length or _DEFAULT_CONTEXT, _DEFAULT_CONTEXT)
-    # A server of the user's own has a GPU, probably.
-    batch = _batch(head.size) if options.llama_server is None else _GPU_BATCH
-    return [*_server(options), *_flags(model, options, address, slot, batch), "--no-ui", "--offline"]
+def _command(
+    adapters: Callable[[], Sequence[Path]], model: Path, options: LlamaCppOptions, address: Address
+) -> list[str]:
+    header = header_of(model)
+    slot = options.context_length or min(header.context_length or _DEFAULT_CONTEXT, _DEFAULT_CONTEXT)
+    loras = adapters()
+    if loras:  # the cache of prompts would mix what they made of them; engines/llama_adapters.py
+        options = replace(options, prompt_cache_mib=0)
+    flags = _flags(model, options, address, slot, batch_size(header.file_size, own_server=options.llama_server))
+    named = [part for path in loras for part in ("--lora", str(path))]
+    return [*_server(options), *flags, *named, "--no-ui", "--offline"]
 
 
 def _embedding_command(model: Path, options: LlamaCppOptions, address: Address) -> list[str]:
     """One slot, and no cache: every text is read once."""
     slot = min(options.context_length or EMBEDDING_TOKENS, EMBEDDING_TOKENS)
-    slot = min(read_head(model).context_length or slot, slot)
+    slot = min(header_of(model).context_length or slot, slot)
     single = replace(options, slots=1, prompt_cache_mib=0, cache_reuse=0)
     flags = _flags(model, single, address, slot, slot)
     return [*_server(options), *flags, "--no-ui", "--offline", "--embeddings", "--pooling", "mean"]
@@ -147,7 +142,7 @@ def _server(options: LlamaCppOptions) -> list[str]:
 
 def _flags(model: Path, options: LlamaCppOptions, address: Address, slot: int, batch: int) -> list[str]:
     """`slot` and `batch` are in tokens."""
-    threads = options.threads or _threads(read_head(model).size)
+    threads = options.threads or _threads(header_of(model).file_size)
     flags: dict[str, object] = {
         "--model": model,
         "--alias": "m",
@@ -185,12 +180,15 @@ def _threads(size: int) -> int:
     return 1 if size < _ONE_THREAD else min(cores, _MOST_THREADS)
 
 
-def _batch(size: int) -> int:
+def batch_size(size: int, *, own_server: Path | None = None) -> int:
     """Tokens of a prompt that are read in one go, for a model of so many bytes.
 
     Nothing else happens meanwhile: a prompt that nobody wants any more is dropped after it, and the other slots get
-    their next token after it. So it is about a second on two cores; smaller ones are not slower.
+    their next token after it. So it is about a second on two cores; smaller ones are not slower. A server of the user's
+    own has a GPU, probably.
     """
+    if own_server is not None:
+        return _GPU_BATCH
     return _BATCH if size < _LARGE else _BATCH // 2
 
 

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from falconry.engines.llama_adapters import Adapter
 from falconry.engines.llama_child import LlamaChild
 from falconry.engines.llama_vocabulary import Vocabulary
 from falconry.messages import Token
@@ -27,7 +28,12 @@ _TRIES = 4
 
 
 async def score(
-    child: LlamaChild, vocabulary: Vocabulary, ids: Sequence[int], slot: int, top: int
+    child: LlamaChild,
+    vocabulary: Vocabulary,
+    ids: Sequence[int],
+    slot: int,
+    top: int,
+    adapter: Adapter | None = None,
 ) -> AsyncGenerator[Token, None]:
     """The tokens with their logprobs, and `top` alternatives; the first has none.
 
@@ -35,7 +41,7 @@ async def score(
         ids: what the model reads, special tokens included.
         slot: a slot that nobody else uses meanwhile.
     """
-    scorer = _Scorer(child, vocabulary, slot, top)
+    scorer = _Scorer(child, vocabulary, slot, top, adapter)
     for place, number in enumerate(ids):
         if place == 0:
             first = await scorer.token([number], number)
@@ -47,11 +53,12 @@ async def score(
 class _Scorer:
     """Asks for one token after a beginning."""
 
-    def __init__(self, child: LlamaChild, vocabulary: Vocabulary, slot: int, top: int) -> None:
+    def __init__(self, child: LlamaChild, vocabulary: Vocabulary, slot: int, top: int, adapter: Adapter | None) -> None:
         self._child = child
         self._vocabulary = vocabulary
         self._slot = slot
         self._top = top
+        self._adapter = adapter
 
     async def token(self, before: Sequence[int], number: int) -> Token:
         """How likely the token is after a beginning, which is not empty."""
@@ -99,7 +106,7 @@ class _Scorer:
             "id_slot": self._slot,
             "response_fields": ["completion_probabilities"],
         }
-        answer = await self._child.ask("/completion", body | more)
+        answer = await self._child.ask_model("/completion", body | more, self._adapter)
         found = answer.get("completion_probabilities") or ()
         return found[0] if found else None
 

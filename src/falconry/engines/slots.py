@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Hashable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -37,9 +37,12 @@ class Slots:
         self._clock = count()
 
     @asynccontextmanager
-    async def take(self, prompt: Prompt) -> AsyncGenerator[int, None]:
-        """The number of a slot that is ours inside the context."""
-        parts = _parts(prompt)
+    async def take(self, prompt: Prompt, reader: Hashable = None) -> AsyncGenerator[int, None]:
+        """The number of a slot that is ours inside the context.
+
+        `reader`: what read it makes no sense to another one, such as an adapter that changes the model.
+        """
+        parts = {hash((reader, part)): size for part, size in _parts(prompt).items()}
         async with self._turn:
             slot = max(self._free, key=lambda slot: (_shared(parts, slot.read), -slot.last_used))
             self._free.remove(slot)

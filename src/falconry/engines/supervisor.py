@@ -143,6 +143,13 @@ class Supervisor:
         self._crashes.clear()
         await self._ready()
 
+    async def restart(self) -> None:
+        """End the process, where there is one, and start it anew. Raises EngineError."""
+        if self._starting is not None:
+            await asyncio.wait((self._starting,))
+        await self._end()
+        await self.start()
+
     @asynccontextmanager
     async def use(self) -> AsyncGenerator[Address, None]:
         """The address of the running process, started where needed; inside, it is watched for hanging.
@@ -166,6 +173,9 @@ class Supervisor:
     async def aclose(self) -> None:
         """Stop the process; nothing of it is left."""
         self._closed = True
+        await self._end()
+
+    async def _end(self) -> None:
         for task in (self._starting, self._watching):
             if task is not None:
                 task.cancel()
