@@ -30,17 +30,11 @@ Json = dict[str, Any]
 
 
 def conversations_router(services: Services) -> APIRouter:
-    """Routes under /api for models and conversations."""
+    """Routes under /api for conversations."""
     router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["conversations"])
 
     def mine(asker: Person) -> Chat:
         return services.chat.of(asker.id)
-
-    @router.get("/models")
-    @user("conversations")
-    async def models() -> Json:
-        """The models that can be chosen, in the order of the settings, and the sampling params that reach each."""
-        return {"models": [{**asdict(model), "supports": sorted(model.supports)} for model in services.pool.models()]}
 
     @router.get("/conversations")
     @user("conversations")

@@ -1,4 +1,4 @@
-"""Personas and prompts, and what the options need to know: which params reach a model, whether a schema can be kept."""
+"""Personas and prompts, and what the options need to know: whether replies can be held to a schema."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Body, Query, Request
+from fastapi import APIRouter, Body, Request
 from fastapi.responses import Response
 from pydantic import ConfigDict, Field
 
@@ -163,17 +163,9 @@ def library_router(services: Services) -> APIRouter:
     return router
 
 
-def options_router(services: Services) -> APIRouter:
-    """Routes under /api that answer questions about sampling params."""
+def options_router() -> APIRouter:
+    """The route under /api that answers a question about sampling params."""
     router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["conversations"])
-
-    @router.get("/models/supports")
-    @user("conversations")
-    async def supports(model: Annotated[str | None, Query(max_length=300)] = None) -> Json:
-        """The sampling params that reach a model, the default one if none is named. An endpoint that was not used yet
-        is asked what it is."""
-        name = services.pool.resolve(model)
-        return {"model": name, "supports": sorted(await services.pool.supports(name))}
 
     @router.post("/json-schema/check", status_code=204)
     @user("conversations")

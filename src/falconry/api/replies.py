@@ -14,6 +14,7 @@ from falconry.access.person import Person
 from falconry.api.schemas import AnotherReply, Id, Judgement, message_json
 from falconry.api.strict import StrictRoute
 from falconry.chat.chat import Chat
+from falconry.chat.replies import Loading
 from falconry.event_stream import SILENCE, EventStream
 from falconry.gate.identity import Asker, language_of
 from falconry.gate.marks import user
@@ -45,6 +46,8 @@ def replies_router(services: Services) -> APIRouter:
         request: Request, asker: Asker, reply_id: Id, last_event_id: Annotated[str | None, Header(max_length=20)] = None
     ) -> Response:
         """The reply as it is written: `delta` events, then `done` with the message.
+
+        Before the first one may come `loading` events: the `title` of the model, and its `progress`, 0 to 1 or null.
 
         An event's id is the number of characters of text (and of thinking) sent so far; a client that comes back
         with `Last-Event-ID` gets the rest, without gap or repetition.
@@ -143,6 +146,7 @@ async def _reply_events(
     yield comment("falconry")
     with chat.watch(message.conversation_id) as watcher:
         reply = chat.find(message.id)
+        loading: Loading | None = None
         while not stopping.is_set():
             if reply is None or reply.status != "running":
                 message = reply.message if reply else await chat.message(message.id)
@@ -154,6 +158,8 @@ async def _reply_events(
                 text_sent, thinking_sent = len(text), len(thinking)
                 yield encode_json(delta, event="delta", event_id=f"{text_sent}-{thinking_sent}")
                 continue
+            if reply is not None and loading != (loading := reply.loading) and loading is not None:
+                yield encode_json(asdict(loading), event="loading")
             if reply is None or reply.status != "running":
                 final = message_json(message)
                 if message.error:

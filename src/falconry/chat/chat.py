@@ -21,7 +21,7 @@ from falconry.chat.replies import Reply
 from falconry.chat.titles import Titles
 from falconry.chat.turn import Turn, TurnRequest, previous_start
 from falconry.engines.pool import EnginePool
-from falconry.errors import EngineError, FalconryError, InvalidRequest
+from falconry.errors import EngineError, FalconryError, InvalidRequest, ModelNotFound
 from falconry.messages import (
     DEFAULT_SYSTEM_MESSAGE,
     Attachment,
@@ -161,12 +161,11 @@ class Chat(Archive):
                 "more new tokens.",
                 code="cannot_continue_shape",
             )
-        async with self._pool.engine(old.model) as engine:
-            if old.content and not engine.can_continue:
-                raise InvalidRequest(
-                    "This model's server cannot continue a text. Regenerate the reply instead.",
-                    code="cannot_continue",
-                )
+        if old.content and not await self._pool.can_continue(self._pool.resolve(old.model)):
+            raise InvalidRequest(
+                "This model's server cannot continue a text. Regenerate the reply instead.",
+                code="cannot_continue",
+            )
 
         async def run() -> StoredMessage:
             answer = await self._store.reopen_reply(old)
@@ -203,8 +202,8 @@ class Chat(Archive):
         try:
             async with self._pool.engine(reply.model) as engine:
                 text = await (await self._prompters.of(engine)).render(messages)
-        except EngineError:
-            text = None
+        except (EngineError, ModelNotFound):
+            text = None  # the model does not tell, cannot be loaded, or is gone
         return SeenPrompt(text, messages, reply.context)
 
     async def context(

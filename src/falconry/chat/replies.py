@@ -10,9 +10,18 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from time import monotonic
 
 from falconry.messages import Status, StoredMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """What a reply waits for: the title of its model, and how much of that is loaded, 0 to 1; None: nobody knows."""
+
+    title: str
+    progress: float | None
 
 
 class Reply:
@@ -23,6 +32,7 @@ class Reply:
         text, thinking: what there is so far.
         version: grows with every change.
         status: "running" until it ends.
+        loading: its model is being loaded, or waits for others to make room; None when it is there.
         message: the stored message; after the end it is the final one.
     """
 
@@ -35,6 +45,7 @@ class Reply:
         self.thinking = message.thinking
         self.status: Status = "running"
         self.version = 0
+        self.loading: Loading | None = None
         self.stop_requested = False
         self._cancelled = False
         self.task: asyncio.Task[None] | None = None

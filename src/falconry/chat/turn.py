@@ -1,5 +1,6 @@
 """One turn: from the committed question to the stored answer.
 
+    wait for the model                        while it is being loaded, the reply shows how far that is
     fit the history into the context window   the engine's own count; what is left out is stored
     engine.generate                           child process or endpoint
     commit, then show                         every delta is in the database before anybody sees it (≤ 100 ms)
@@ -19,11 +20,11 @@ from time import monotonic
 
 from falconry.chat.context_window import Fitted, Prompter, Prompters, fit
 from falconry.chat.prompt_format import PLAIN_STOP
-from falconry.chat.replies import Replies, Reply
+from falconry.chat.replies import Loading, Replies, Reply
 from falconry.chat.reply_times import ReplyTimes
 from falconry.chat.think_tags import ThinkTags
 from falconry.engines.base import Engine
-from falconry.engines.pool import EnginePool
+from falconry.engines.pool import EnginePool, ModelState
 from falconry.errors import (
     ContextWindowExceeded,
     EngineInterrupted,
@@ -134,12 +135,14 @@ class Turn:
 
     async def _can_go_on(self) -> bool:
         """Whether the engine can take up a reply from its partial text, or there is none to take up."""
-        async with self._pool.engine(self._request.model) as engine:
-            # A given shape would begin anew.
-            return not self._text or (engine.can_continue and self._request.params.grammar is None)
+        if not self._text:
+            return True
+        # A given shape would begin anew.
+        return self._request.params.grammar is None and await self._pool.can_continue(self._request.model)
 
     async def _generate_once(self) -> None:
-        async with self._pool.engine(self._request.model) as engine:
+        async with self._pool.engine(self._request.model, on_wait=self._show_loading) as engine:
+            self._show_loading(None)
             prompter = await self._prompters.of(engine)
             context_length = await engine.context_length()
             before = self._text
@@ -226,6 +229,14 @@ class Turn:
             await self._store.save_text(self._reply.id, text, thinking)
             self._show(text, thinking)
 
+    def _show_loading(self, state: ModelState | None) -> None:
+        """The model is not there yet; None when it is."""
+        waits = state is not None and state.state in ("unloaded", "loading")
+        loading = Loading(self._pool.title(self._request.model), state.progress) if state and waits else None
+        if loading != self._reply.loading:
+            self._reply.loading = loading
+            self._show(self._reply.text, self._reply.thinking)
+
     def _show(self, text: str, thinking: str) -> None:
         self._reply.text, self._reply.thinking = text, thinking
         self._reply.version += 1
@@ -272,6 +283,7 @@ class Turn:
     def _end(self, final: StoredMessage) -> None:
         self._reply.message = final
         self._reply.status = final.status
+        self._reply.loading = None
         self._show(final.content, final.thinking)
         self._replies.end(self._reply)
 

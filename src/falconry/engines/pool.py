@@ -137,6 +137,23 @@ class EnginePool:
         """How a model is. Raises ModelNotFound."""
         return self._residents.state(self.spec(name))
 
+    def title(self, name: str) -> str:
+        """What people call a model; its name, where it is gone."""
+        spec = self._specs.get(name)
+        return spec.title if spec else name
+
+    async def can_continue(self, name: str) -> bool:
+        """Whether a model can take up a text that broke off; it is not loaded for it. Raises ModelNotFound."""
+        spec = self.spec(name)
+        holder = self._holder(spec)
+        if (resident := self._residents.get(holder.name)) is not None:
+            return resident.engine.can_continue
+        engine = holder.make()
+        try:
+            return engine.can_continue
+        finally:
+            await engine.aclose()
+
     async def supports(self, name: str) -> frozenset[str]:
         """The names of the sampling params that reach a model. An endpoint is asked what it is; a local model is not
         loaded for it. What cannot be reached is taken to support them all. Raises ModelNotFound."""
