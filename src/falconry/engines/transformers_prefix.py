@@ -1,0 +1,76 @@
+"""What was read for the last request and stands at the beginning of this one need not be read again.
+
+`transformers serve` begins each time from nothing, and a conversation is the same beginning with a little more to it,
+turn after turn. Only for caches that can be cut: not of linear attention, nor of sliding windows that are full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import transformers
+
+
+class Prefix:
+    """The key-value cache of the last generation, and the tokens it was made of."""
+
+    def __init__(self, model: Any) -> None:
+        self._config = model.config.get_text_config(decoder=True)
+        self.usable = bool(model._supports_default_dynamic_cache()) and not model.config.is_encoder_decoder
+        self._ids: list[int] = []
+        self._cache: Any = None
+
+    @contextmanager
+    def reuse(self, ids: Sequence[int], streamer: Any) -> Iterator[Any]:
+        """A cache that holds the beginning of `ids`, to be filled further; None for models with another kind.
+
+        The last token is always read anew: its logits choose the first new one.
+        """
+        if not self.usable:
+            yield None
+            return
+        kept = min(_common(self._ids, ids), len(ids) - 1)
+        cache, self._cache = self._cache, None
+        cache = cache if cache is not None and _cut(cache, kept) else transformers.DynamicCache(config=self._config)
+        self._ids = [*ids]
+        put, first = streamer.put, True
+
+        def noting(value: Any) -> None:
+            nonlocal first
+            put(value)
+            if not first:  # that one is the prompt
+                self._ids += value.tolist()
+            first = False
+
+        streamer.put = noting
+        try:
+            yield cache
+        finally:
+            # Stopped in the middle of the network, its first layers have read more than its last.
+            length = min((layer.get_seq_length() for layer in cache.layers), default=0)
+            self._ids = self._ids[:length]
+            self._cache = cache
+
+    def forget(self) -> None:
+        self._ids, self._cache = [], None
+
+
+def _common(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many tokens at the beginning are the same."""
+    for place, (left, right) in enumerate(zip(one, other, strict=False)):
+        if left != right:
+            return place
+    return min(len(one), len(other))
+
+
+def _cut(cache: Any, length: int) -> bool:
+    """Leave so many tokens in it; False where that cannot be."""
+    if not length or not cache.layers or not cache.is_croppable:
+        return False
+    for layer in cache.layers:
+        if (spare := layer.get_seq_length() - length) < 0:
+            return False
+        layer.crop(-spare)
+    return True
