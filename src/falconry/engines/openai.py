@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from falconry.engines import endpoint_errors as errors
@@ -17,9 +17,9 @@ from falconry.engines import openai_extras as more
 from falconry.engines.base import ALL_EXTRAS, ALL_SAMPLING
 from falconry.engines.endpoint_errors import Refused
 from falconry.engines.http import RETRIES
-from falconry.engines.openai_extras import Flavour
+from falconry.engines.openai_server import Server, explore
 from falconry.engines.remote import OpenAIReader, RemoteEngine, relay
-from falconry.errors import ContextWindowExceeded, EngineError, EngineUnavailable, NotSupported
+from falconry.errors import ContextWindowExceeded, NotSupported
 from falconry.messages import (
     NO_EXTRAS,
     Delta,
@@ -34,30 +34,14 @@ from falconry.protocols import openai
 from falconry.protocols.failures import refused_fields
 from falconry.settings import Endpoint
 
-# By the `owned_by` of their models. Ollama has other names for models that come from elsewhere.
-_FLAVOURS: Mapping[str, Flavour] = {
-    "llamacpp": "llama_cpp",
-    "vllm": "vllm",
-    "library": "ollama",
-    "organization_owner": "lm_studio",
-}
 _EMBEDDING_TIMEOUT = 120.0
 """Seconds for what a server reads in one go, without a sign of life."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Server:
-    """What the server tells about itself, asked once."""
-
-    flavour: Flavour
-    model: str
-    context_length: int | None
 
 
 class OpenAIEngine(RemoteEngine):
     """Chats by /chat/completions, raw prompts by /completions.
 
-    Token counts are exact with llama.cpp and vLLM, which can be asked; elsewhere they are estimated.
+    Token counts are exact with llama.cpp, vLLM and SGLang, which can be asked; elsewhere they are estimated.
     """
 
     kind: ClassVar[str] = "openai"
@@ -67,7 +51,7 @@ class OpenAIEngine(RemoteEngine):
         super().__init__(endpoint, timeout, retries=retries)
         self._url = endpoint.url.removesuffix("/chat/completions").rstrip("/")
         self._root = self._url.removesuffix("/v1")
-        self._server: _Server | None = None
+        self._server: Server | None = None
         self._asking = asyncio.Lock()
         self._left_out: set[str] = set()
         self._shapeless = False  # has refused to give a reply a shape
@@ -168,8 +152,8 @@ class OpenAIEngine(RemoteEngine):
 
     async def _exact_count(self, prompt: str | Sequence[Message]) -> int | None:
         server = await self._about()
-        if server.flavour == "vllm":
-            body = {"model": server.model, **more.vllm_prompt(prompt)}
+        if server.flavour in ("vllm", "sglang"):
+            body = {"model": server.model, **more.prompt_fields(prompt, server.flavour)}
             answer = await self._ask("/tokenize", body)
             count = answer.get("count") if answer is not None else None
             return count if isinstance(count, int) else None
@@ -208,8 +192,8 @@ class OpenAIEngine(RemoteEngine):
             body["prompt"] = more.prompt_field(prompt)
             if params.max_tokens is None:  # /completions makes 16 tokens where nothing is said
                 body["max_tokens"] = await self._room(prompt)
-        elif server.flavour == "vllm":
-            body |= more.vllm_prompt(prompt)
+        elif server.flavour in ("vllm", "sglang"):
+            body |= more.prompt_fields(prompt, server.flavour)
         else:
             body["messages"] = openai.message_list(prompt)
         if server.flavour in ("llama_cpp", "lm_studio") and "repetition_penalty" in body:
@@ -257,47 +241,12 @@ class OpenAIEngine(RemoteEngine):
             lost.add("grammar")
         return ALL_SAMPLING - lost
 
-    async def _about(self) -> _Server:
+    async def _about(self) -> Server:
         """Ask the server what it is, once. Raises EngineError where it cannot be reached or refuses the key."""
         async with self._asking:
             if self._server is None:
-                self._server = await self._explore()
-                self.can_continue = self._server.flavour in ("llama_cpp", "vllm")
+                self._server = await explore(self._http, self._url, self._endpoint)
+                self.can_continue = self._server.flavour in more.CONTINUE
                 self.supports = self._supported()
                 self.extras = ALL_EXTRAS if self._server.flavour == "vllm" else ALL_EXTRAS - {"prompt_logprobs"}
             return self._server
-
-    async def _explore(self) -> _Server:
-        entries = openai.read_models(await self._get(f"{self._url}/models"))
-        wanted = self._endpoint.model
-        entry = next((entry for entry in entries if entry["id"] == wanted), entries[0] if entries else {})
-        flavour = _FLAVOURS.get(str(entry.get("owned_by")), "other")
-        length = openai.read_context_length(entry)
-        if flavour == "llama_cpp":
-            props = await self._get(f"{self._root}/props")
-            defaults = props.get("default_generation_settings") if isinstance(props, dict) else None
-            slot = defaults.get("n_ctx") if isinstance(defaults, dict) else None
-            if slot is None:  # a server that only calls itself so
-                flavour = "other"
-            length = slot if isinstance(slot, int) and slot > 0 else length
-        if flavour == "other" and ":" in str(entry.get("id")) and await self._is_ollama():
-            flavour = "ollama"
-        # A server without a list has one model and takes any name.
-        return _Server(flavour, wanted or str(entry.get("id", "default")), length)
-
-    async def _is_ollama(self) -> bool:
-        version = await self._get(f"{self._root}/api/version")
-        return isinstance(version, dict) and set(version) == {"version"}
-
-    async def _get(self, url: str) -> object:
-        """What the server tells there; None where it has no such page, or an odd one."""
-        try:
-            return await self._http.get(url)
-        except Refused as refused:
-            if refused.status in (401, 429, 503):
-                raise errors.refused(self._http.place, refused) from None
-        except EngineUnavailable:
-            raise
-        except EngineError:
-            pass
-        return None

@@ -16,7 +16,10 @@ from falconry.messages import Grammar, Message, Prompt, Token, TokenPrompt
 from falconry.protocols import openai
 from falconry.protocols.logprobs import to_bytes
 
-Flavour: TypeAlias = Literal["llama_cpp", "vllm", "ollama", "lm_studio", "other"]
+Flavour: TypeAlias = Literal["llama_cpp", "vllm", "sglang", "ollama", "lm_studio", "other"]
+
+CONTINUE: frozenset[Flavour] = frozenset({"llama_cpp", "vllm", "sglang"})
+"""Servers that go on with the text of an assistant's message."""
 
 # What a server may refuse, and the param of ours that is lost by that. Stop sequences are not lost: what the server
 # does not stop at, we do.
@@ -40,6 +43,7 @@ OPTIONAL: Mapping[str, str | None] = {
 # What a server takes and does not heed.
 IGNORED: Mapping[Flavour, frozenset[str]] = {
     "vllm": frozenset({"typical_p"}),
+    "sglang": frozenset({"typical_p"}),
     "ollama": frozenset({"top_k", "min_p", "typical_p", "repetition_penalty", "logit_bias"}),
     "lm_studio": frozenset({"min_p", "typical_p"}),
 }
@@ -62,6 +66,8 @@ def shape_fields(grammar: Grammar, flavour: Flavour, *, raw: bool) -> dict[str, 
     """The fields that give a reply its shape. Raises NotSupported, InvalidRequest."""
     if flavour == "llama_cpp":
         return grammar_fields(grammar)
+    if grammar.kind == "regex" and flavour == "sglang":
+        return {"regex": grammar.text}
     if grammar.kind == "regex":
         if flavour != "vllm":
             raise NotSupported("regular expressions as a grammar")
@@ -134,11 +140,13 @@ def unit(vector: Sequence[float]) -> list[float]:
     return [value / length for value in vector] if length > 0 else list(vector)
 
 
-def vllm_prompt(prompt: str | Sequence[Message]) -> dict[str, object]:
-    """A prompt in vLLM's fields, the same for generating and for counting."""
+def prompt_fields(prompt: str | Sequence[Message], flavour: Flavour) -> dict[str, object]:
+    """A prompt in the fields of vLLM and SGLang, the same for generating and for counting."""
     if isinstance(prompt, str):
         return {"prompt": prompt}
     fields: dict[str, object] = {"messages": openai.message_list(prompt)}
     if continues(prompt):
-        fields |= {"add_generation_prompt": False, "continue_final_message": True}
+        fields["continue_final_message"] = True
+        if flavour == "vllm":  # SGLang's would render the messages in another way
+            fields["add_generation_prompt"] = False
     return fields

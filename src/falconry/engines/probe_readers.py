@@ -52,7 +52,7 @@ def identify(answers: Answers, bases: Sequence[str], roots: Sequence[str]) -> Se
             if (found := read(answers, root, entries)) is not None:
                 return found
     if base and "//router.huggingface.co" in base:
-        return _facts("huggingface", base, map(_hugging_face, entries))
+        return _facts("huggingface", base, map(read_router_model, entries))
     return _facts("openai", base, map(_listed, entries)) if base else None
 
 
@@ -145,7 +145,7 @@ def _ollama(answers: Answers, root: str, _listed: Sequence[Mapping[str, object]]
 
 def _sglang(answers: Answers, root: str, entries: Sequence[Mapping[str, object]]) -> ServerFacts | None:
     info = _either(answers, f"{root}/model_info", f"{root}/get_model_info")
-    if "model_path" not in info:
+    if "model_path" not in info or "is_generation" not in info:
         return None
     server = _either(answers, f"{root}/server_info", f"{root}/get_server_info")
     chat = info.get("is_generation") is not False
@@ -180,8 +180,8 @@ def _vllm(answers: Answers, root: str, entries: Sequence[Mapping[str, object]]) 
     return _facts("vllm", f"{root}/v1", map(_listed, entries), told)
 
 
-def _hugging_face(entry: Mapping[str, object]) -> RemoteModel:
-    """The router's entry: several providers serve a model, and one of them is chosen for each request."""
+def read_router_model(entry: Mapping[str, object]) -> RemoteModel:
+    """An entry of Hugging Face's router: several providers serve a model, one of which is chosen for each request."""
     live = [provider for provider in _entries(entry, "providers") if provider.get("status") in (None, "live")]
     lengths = [length for provider in live if (length := _count(provider.get("context_length")))]
     tools = [told for provider in live if isinstance(told := provider.get("supports_tools"), bool)]

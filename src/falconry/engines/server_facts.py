@@ -17,7 +17,7 @@ on with the text of an assistant's message."""
 FEATURES: Mapping[EndpointKind, frozenset[Feature]] = {
     "llama_cpp": frozenset({"chat", "tools", "json_schema", "regex", "logprobs", "count", "continue"}),
     "vllm": frozenset(get_args(Feature)),
-    "sglang": frozenset({"chat", "tools", "json_schema", "regex", "logprobs", "continue"}),
+    "sglang": frozenset({"chat", "tools", "json_schema", "regex", "logprobs", "count", "continue"}),
     "tgi": frozenset({"chat", "tools", "json_schema", "regex", "logprobs", "prompt_logprobs", "count"}),
     "ollama": frozenset({"chat", "tools", "json_schema"}),
     "lm_studio": frozenset({"chat", "tools", "json_schema"}),
