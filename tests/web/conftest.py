@@ -154,7 +154,7 @@ async def open_page(site: Site, browser: Browser, context: BrowserContext) -> As
         )
         page.on("pageerror", lambda error: errors.append(str(error)))
         await page.goto(origin + path)
-        if path.startswith(("/account", "/admin")):
+        if path.startswith(("/account", "/admin", "/models")):
             await page.locator(".f-sheet h1").wait_for()
             return page
         if path.startswith("/compare"):
@@ -162,6 +162,8 @@ async def open_page(site: Site, browser: Browser, context: BrowserContext) -> As
             return page
         if path.startswith("/complete"):
             await page.locator("#completion-output pre").wait_for()
+        elif path.startswith("/prompt"):
+            await page.locator("#prompt-page h1").wait_for()
         else:
             await page.locator("#messages .f-scroller").wait_for()
         await page.locator("#model input:not([disabled])").wait_for()

@@ -21,6 +21,8 @@ READY = {
     "/": "#messages .f-scroller",
     "/compare": "#compare h1",
     "/complete": "#completion-output pre",
+    "/models": ".f-model >> nth=0",
+    "/prompt": ".f-token >> nth=0",
     "/account": "#example pre",
     "/admin": ".f-plot text >> nth=0",
     "/login": ".card",

@@ -13,6 +13,7 @@ from falconry.services import Services
 from falconry.web.assets import serve_asset
 from falconry.web.compare_view import compare_view_router
 from falconry.web.gradio_routes import gradio_entries
+from falconry.web.models_view import models_view_router
 from falconry.web.page_head import PageHead
 from falconry.web.view import view_router
 
@@ -24,7 +25,7 @@ GRADIO_ENVIRONMENT = {
     "GRADIO_DEFAULT_CONCURRENCY_LIMIT": "none",
     "GRADIO_ANALYTICS_MAX_EVENTS": "100",
 }
-PAGES = ("/", "/compare", "/complete", "/account", "/admin")  # of build_ui
+PAGES = ("/", "/compare", "/complete", "/models", "/prompt", "/account", "/admin")  # of build_ui
 # Gradio's queue looks for work every millisecond, which costs an idle machine 3 % of a core. No event of ours uses it.
 QUEUE_NAP = 0.25  # seconds
 
@@ -43,6 +44,7 @@ def mount(app: FastAPI, services: Services) -> list[Entry]:
 
     app.include_router(view_router(services))
     app.include_router(compare_view_router(services))
+    app.include_router(models_view_router(services))
     app.add_api_route("/static/falconry/{digest}/{name}", serve_asset, methods=["GET"], include_in_schema=False)
     setting = services.settings.language
     app.add_middleware(PageHead, fallback=match_language(None if setting == "auto" else setting))

@@ -29,6 +29,8 @@ STYLES = (
     "compare.css",
     "transfer.css",
     "people.css",
+    "models.css",
+    "prompt.css",
 )
 
 

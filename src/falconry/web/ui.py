@@ -40,6 +40,10 @@ def build_ui(services: Services) -> gr.Blocks:
         _compare_page(texts)
     with demo.route("Completion", "/complete", show_in_navbar=False):
         _completion_page(texts)
+    with demo.route("Models", "/models", show_in_navbar=False):
+        page_of_ours("models_page.js", elem_id="models")
+    with demo.route("Prompt", "/prompt", show_in_navbar=False):
+        _prompt_page(texts)
     with demo.route("Account", "/account", show_in_navbar=False):
         page_of_ours("account.js", elem_id="account")
     with demo.route("Administration", "/admin", show_in_navbar=False):
@@ -74,6 +78,13 @@ def _chat_page(texts: gr.I18n) -> None:
     with frame(picker, _gauge, _options_toggle, beside=partial(_options_column, texts, page)):
         view("chat.js", elem_id="messages")
         _composer(texts, texts("prompt_placeholder"))
+
+
+def _prompt_page(texts: gr.I18n) -> None:
+    """How a model reads a conversation."""
+    page = gr.context.Context.root_block
+    with frame(partial(_model_picker, texts, page)):
+        view("prompt_page.js", elem_id="prompt-page")
 
 
 def _gauge() -> None:

@@ -1,4 +1,5 @@
 // What stands where a conversation has not begun: a welcome and questions to begin with, or those of the persona.
+import { biggerModel } from "./bigger_model.js";
 import { el, mark, t } from "./dom.js";
 import * as personas from "./personas.js";
 
@@ -18,5 +19,5 @@ export function firstScreen(suggest) {
   };
   personas.onChoice(show);
   show();
-  return el("section", { className: "f-empty" }, mark(), title, line, chips);
+  return el("section", { className: "f-empty" }, mark(), title, line, chips, biggerModel());
 }

@@ -72,6 +72,7 @@ export function sideFoot() {
     el("div", { className: "f-pages" },
       pageLink(t("page_chat"), "/", "chat"),
       pageLink(t("page_complete"), "/complete", "text"),
-      pageLink(t("page_compare"), "/compare", "columns")),
+      pageLink(t("page_compare"), "/compare", "columns"),
+      pageLink(t("page_models"), "/models", "box")),
     links, prefs);
 }

@@ -118,6 +118,6 @@ export function mount(element) {
   mounted = true;
   list.showCurrent(chat.current);
   refresh();
-  // The chat page and the page for comparing have a connection of their own, which tells of the list as well.
-  if (!["/", "/compare"].includes(location.pathname)) new Live(null, refresh, () => {});
+  // These pages have a connection of their own, which tells of the list as well.
+  if (!["/", "/compare", "/models"].includes(location.pathname)) new Live(null, refresh, () => {});
 }

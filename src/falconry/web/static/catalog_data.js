@@ -1,0 +1,49 @@
+// The catalogue for a language and an amount of memory, as a person chose them, and what of it is here already.
+import { get } from "./api.js";
+import { store } from "./dom.js";
+import { isActive } from "./downloads.js";
+import { Source } from "./models_data.js";
+
+/** Amounts of memory to ask for beside this machine's own, in bytes as machines are sold. */
+export const REACH = [4e9, 8e9, 16e9, 24e9, 32e9, 64e9];
+
+export class CatalogData extends Source {
+  constructor(models, downloads) {
+    super(() => get(`/api/catalog?${this.query()}`));
+    this.wish = { language: store.get("catalog.language") ?? "", memory: store.get("catalog.memory") ?? "" };
+    this.present = [];
+    this.fetched = [];
+    const tell = () => this.value && this.listeners.forEach((listener) => listener(this.value));
+    models.onChange((present) => {
+      this.present = present;
+      tell();
+    });
+    downloads.onChange((fetched) => {
+      this.fetched = fetched;
+      tell();
+    });
+  }
+
+  query() {
+    return new URLSearchParams(Object.entries(this.wish).filter(([, value]) => value));
+  }
+
+  /** Another language or amount of memory; it is remembered in this browser. */
+  setWish(wish) {
+    this.wish = wish;
+    store.set("catalog.language", wish.language);
+    store.set("catalog.memory", wish.memory);
+    return this.refresh();
+  }
+
+  /** The name under which a variant can be chosen already, or null. */
+  hereAs(variant) {
+    const model = this.present.find(({ name, problem }) => !problem && (variant.model === name || variant.names?.includes(name)));
+    return model?.name ?? null;
+  }
+
+  /** The download of a variant that is on its way, or undefined. */
+  downloadOf(variant) {
+    return this.fetched.find((download) => download.wanted === variant.wanted && isActive(download));
+  }
+}

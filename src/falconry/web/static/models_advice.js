@@ -1,0 +1,96 @@
+// On top of the models page: what this machine is, and the model to begin with.
+import { el, fileSize, store, t } from "./dom.js";
+import { choice } from "./forms.js";
+import { REACH } from "./catalog_data.js";
+import { fetchModel, fetchState, fetching } from "./downloads.js";
+import { fetchTime, number, parameters } from "./models_figures.js";
+
+export class Advice {
+  constructor(admin, catalog) {
+    this.admin = admin;
+    this.catalog = catalog;
+    this.machine = el("p", { className: "f-machine f-muted f-figure" });
+    const { language, memory } = catalog.wish;
+    this.language = choice(t("advice_language"), [["", t("advice_any")], ["en", t("language_en")], ["zh", t("language_zh")]]);
+    this.language.input.value = language;
+    this.memory = choice(t("advice_memory"), [["", t("advice_this_machine")], ...REACH.map((size) => [String(size), fileSize(size)])]);
+    this.memory.input.value = memory;
+    const wish = () => catalog.setWish({ language: this.language.input.value, memory: this.memory.input.value }).catch((error) => this.fail(error));
+    this.language.input.onchange = wish;
+    this.memory.input.onchange = wish;
+    this.above = el("small", { className: "f-muted" }, t("advice"));
+    this.title = el("h2", {});
+    this.reason = el("p", {});
+    this.figures = el("p", { className: "f-muted f-figure" });
+    this.press = el("button", { type: "button", className: "f-press", hidden: true, onclick: () => this.act() });
+    this.time = el("small", { className: "f-muted" });
+    this.wrong = el("p", { className: "f-wrong", role: "alert", hidden: true });
+    this.element = el(
+      "section", { className: "f-advice", aria: { label: t("advice") } },
+      el("div", { className: "f-advice-wish" }, this.machine, el("div", { className: "f-pair" }, this.language.element, this.memory.element)),
+      el("div", { className: "f-advice-best", aria: { live: "polite" } },
+        el("div", {}, this.above, this.title, this.reason, this.figures),
+        el("div", { className: "f-advice-get" }, this.press, this.time)),
+      this.wrong,
+    );
+    catalog.onChange(() => this.show());
+  }
+
+  fail(error) {
+    this.wrong.textContent = error.message;
+    this.wrong.hidden = false;
+  }
+
+  show() {
+    const { machine, entries, recommended } = this.catalog.value;
+    this.wrong.hidden = true;
+    this.machine.textContent = machineLine(machine);
+    const entry = recommended && entries.find(({ id }) => id === recommended.id);
+    const variant = entry?.variants.find(({ quantization }) => quantization === recommended.quantization);
+    this.chosen = variant ?? null;
+    this.above.hidden = !variant;
+    this.title.replaceChildren(variant ? el("bdi", {}, entry.name) : t("advice_none"));
+    this.reason.textContent = variant ? recommended.reason ?? "" : t("advice_none_more");
+    this.figures.hidden = !variant;
+    this.press.hidden = !variant || !this.admin;
+    this.time.hidden = this.press.hidden;
+    if (!variant) return;
+    this.figures.textContent = variantLine(entry, variant);
+    this.here = this.catalog.hereAs(variant);
+    const coming = this.catalog.downloadOf(variant);
+    this.press.disabled = Boolean(coming);
+    this.press.textContent = this.here ? t("chat_with") : coming ? fetchState(coming) : t("fetch_size", { size: fileSize(variant.size) });
+    this.time.textContent = this.here ? t("advice_here") : coming ? "" : fetchTime(variant.size);
+  }
+
+  act() {
+    if (this.here) {
+      store.set("model", this.here);
+      return location.assign("/");
+    }
+    return fetching(this.press, () => fetchModel(this.chosen.wanted));
+  }
+}
+
+/** "5.1 GB of 16 GB memory free · 4 cores · NVIDIA T4, 15 GB" */
+function machineLine(machine) {
+  const gpus = (machine.gpus ?? []).map((gpu) => [gpu.name, gpu.total_memory ? fileSize(gpu.total_memory) : null].filter(Boolean).join(t("comma")));
+  return [
+    t("machine_memory", { free: fileSize(machine.free_memory), total: fileSize(machine.total_memory) }),
+    t("machine_cores", { count: machine.cores }),
+    ...(gpus.length ? gpus : [t("machine_no_gpu")]),
+  ].join(" · ");
+}
+
+/** What a variant costs and gives, in one line. */
+export function variantLine(entry, variant) {
+  return [
+    entry.parameters ? t("parameter_count", { number: parameters(entry.parameters) }) : null,
+    variant.quantization,
+    variant.memory ? t("needs_memory", { size: fileSize(variant.memory) }) : null,
+    variant.tokens_per_second ? t("about_speed", { rate: speed(variant.tokens_per_second) }) : null,
+    entry.context_length ? t("context_tokens", { number: number(entry.context_length) }) : null,
+  ].filter(Boolean).join(" · ");
+}
+
+export const speed = (value) => number(value < 10 ? Math.round(value * 10) / 10 : Math.round(value));
