@@ -1,26 +1,138 @@
-"""`falconry models`: what the model picker shows."""
+"""`falconry models`: what can be chosen, and what else lies on this machine. Its verbs do something about it."""
 
 from __future__ import annotations
 
+import json
 import unicodedata
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from falconry.cli.configure import load_settings, settings_flags
 from falconry.cli.terminal import Terminal, printable
-from falconry.cli.verbs import Verb
+from falconry.cli.verbs import VerbGroup
+
+if TYPE_CHECKING:
+    from falconry.messages import ModelInfo
+    from falconry.models.local import LocalModel
+    from falconry.settings import Settings
+
+VERBS = ("show",)
+_COLUMNS = ("name", "kind", "parameters", "size", "context", "source", "state")
+_LOCAL_ENGINES = ("llama_cpp", "transformers")
 
 
-@click.command("models", cls=Verb)
-@settings_flags("model")
-@click.pass_obj
-def command(terminal: Terminal, /, debug: bool, **flags: str | None) -> None:
+class Models(VerbGroup):
+    """The group, whose verbs are in `models_<verb>.py`. Alone it lists."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(f"falconry.cli.models_{cmd_name}").command
+        return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return click.Group.parse_args(self, ctx, args)
+
+
+@click.group("models", cls=Models, invoke_without_command=True)
+@settings_flags("model", "data_dir")
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def command(ctx: click.Context, /, debug: bool, as_json: bool, **flags: str | None) -> None:
+    if ctx.invoked_subcommand is not None:
+        return
+    terminal = ctx.ensure_object(Terminal)
+    models = _all(load_settings(terminal, debug=debug, **flags))
+    if as_json:
+        print(json.dumps([_values(info, local) for info, local in models], ensure_ascii=False, indent=2))
+        return
+    head = tuple(terminal.text(f"column_{name}") for name in _COLUMNS)
+    print(aligned([head, *(_row(terminal, info, local) for info, local in models)]))
+    for _, local in models:
+        if local is not None and local.problem is not None:
+            print(printable(terminal.error(local.problem.as_dict())))
+
+
+def _all(settings: Settings) -> list[tuple[ModelInfo | None, LocalModel | None]]:
+    """What can be chosen, then what else lies here: adapters, projectors, and what cannot be used."""
     from falconry.engines.shelf import open_pool  # not needed for --help
+    from falconry.models.local import find_models
 
-    models = open_pool(load_settings(terminal, debug=debug, **flags)).models()
-    head = tuple(terminal.text(f"column_{name}") for name in ("name", "engine", "default"))
-    rows = [(model.name, model.engine, terminal.text("yes") if model.default else "") for model in models]
-    print(aligned([head, *rows]))
+    local = {model.name: model for model in find_models(settings)}
+    chosen = open_pool(settings).models()
+    models: list[tuple[ModelInfo | None, LocalModel | None]] = [
+        (info, local.pop(info.name, None) if info.engine in _LOCAL_ENGINES else None) for info in chosen
+    ]
+    return [*models, *((None, model) for model in local.values())]
+
+
+def _values(info: ModelInfo | None, local: LocalModel | None) -> Mapping[str, Any]:
+    """A model for programs: bytes and tokens as numbers, null for what nobody knows."""
+    about = local if local is not None else info
+    return {
+        "name": getattr(about, "name", None),
+        "engine": info.engine if info else None,
+        "default": info is not None and info.default,
+        "kind": local.kind if local else "model",
+        "format": local.format if local else None,
+        "source": getattr(about, "source", None),
+        "architecture": local.architecture if local else None,
+        "quantization": getattr(about, "quantization", None),
+        "parameters": getattr(about, "parameters", None),
+        "size": getattr(about, "size", None),
+        "context_length": getattr(about, "context_length", None),
+        "license": local.license if local else None,
+        "path": str(local.path) if local else None,
+        "problem": local.problem.as_dict() if local is not None and local.problem is not None else None,
+    }
+
+
+def _row(terminal: Terminal, info: ModelInfo | None, local: LocalModel | None) -> tuple[str, ...]:
+    values = _values(info, local)
+    kind = (
+        terminal.text(f"kind_{values['kind']}") if values["kind"] != "model" else values["engine"] or values["format"]
+    )
+    state = "broken" if values["problem"] else "default" if values["default"] else ""
+    return (
+        str(values["name"]),
+        str(values["quantization"] or kind) if values["kind"] == "model" else str(kind),
+        short_number(values["parameters"]),
+        short_size(values["size"]),
+        str(values["context_length"] or ""),
+        source_name(terminal, str(values["source"])),
+        terminal.text(f"state_{state}") if state else "",
+    )
+
+
+def source_name(terminal: Terminal, source: str) -> str:
+    """Where a model comes from, in the terminal's language."""
+    return terminal.text(f"source_{source}")
+
+
+def short_number(number: int | None) -> str:
+    """Parameters as people call a model: 7.6B, 124M; "" where nobody knows."""
+    if not number:
+        return ""
+    for unit, letter in ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K")):
+        if number >= unit:
+            return f"{number / unit:.3g}{letter}"
+    return str(number)
+
+
+def short_size(size: int | None) -> str:
+    """Bytes in words of three digits: 4.7 GiB; "" where there are none."""
+    if not size:
+        return ""
+    for unit, name in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+        if size >= unit:
+            return f"{size / unit:.1f} {name}"
+    return f"{size} B"
 
 
 def aligned(rows: list[tuple[str, ...]]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from falconry.errors import BadModelFile
+from falconry.errors import BadModelFile, FalconryError
 
 _AGAIN = "Download it again."
 _WRITTEN = "It is damaged, or a faulty program wrote it. " + _AGAIN
@@ -77,6 +77,14 @@ def bad_file(code: str, path: Path, /, **details: str | int | float) -> BadModel
         name: _printable(value) if isinstance(value, str) else value for name, value in details.items()
     }
     return BadModelFile(SENTENCES[code].format(**shown), code=code, **shown)
+
+
+def renamed(error: FalconryError, name: str) -> FalconryError:
+    """The same error about a file that a person knows by another name than the one it has on the disk."""
+    if error.code not in SENTENCES:
+        return error
+    details = {key: value for key, value in error.details.items() if key != "file"}
+    return BadModelFile(SENTENCES[error.code].format(file=name, **details), code=error.code, file=name, **details)
 
 
 def _printable(text: str) -> str:

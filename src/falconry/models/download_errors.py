@@ -288,3 +288,11 @@ def cannot_write(file: str, reason: str) -> DownloadFailed:
 
 def download_not_found(download_id: str) -> DownloadNotFound:
     return DownloadNotFound("There is no such download, or it has been removed from the list.", id=download_id)
+
+
+def unexpected(title: str) -> DownloadFailed:
+    return DownloadFailed(
+        f"{title} could not be fetched because of an error in Falconry. The log tells more.",
+        code="download_error",
+        title=title,
+    )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
+from falconry.models.bad_file import renamed
 from falconry.models.gguf import part_paths
 from falconry.models.local_model import Format, LocalKind, LocalModel
 from falconry.models.look import State, fingerprint, look_at, state_of
@@ -22,7 +23,7 @@ from falconry.models.stores.ollama import find_in_ollama, ollama_stores
 from falconry.models.stores.programs import llama_cpp_cache, lm_studio_folders
 from falconry.settings import Settings
 
-__all__ = ["Format", "LocalKind", "LocalModel", "Source", "find_models"]
+__all__ = ["Format", "LocalKind", "LocalModel", "Source", "find_models", "model_at"]
 
 
 _LONGEST_NAME = 200
@@ -36,6 +37,13 @@ def find_models(settings: Settings) -> list[LocalModel]:
     there = [found for place in _places(settings) for found in place]
     models = [one for one in _unique(there) if not _is_no_concern(one)]
     return pair([_local(one, name) for one, name in zip(models, _names(models), strict=True)])
+
+
+def model_at(path: Path) -> LocalModel:
+    """The model in a file or folder, wherever it lies. Blocking."""
+    found = found_file(path, "folder", named=True)
+    seen = _Seen(found, state_of(path), path.is_dir())
+    return _local(seen, _typeable(found.name))
 
 
 def _places(settings: Settings) -> Iterator[Iterable[Found]]:
@@ -130,6 +138,11 @@ def _names(models: Iterable[_Seen]) -> list[str]:
     return list(names)
 
 
+def _has_no_name(seen: _Seen) -> bool:
+    """Whether only the store says what a file is called: on the disk it is a digest, or a revision."""
+    return seen.found.source == "ollama" or (seen.is_folder and seen.found.source == "huggingface")
+
+
 def _typeable(name: str) -> str:
     """A name without what no terminal and no page should be given; file systems take nearly anything."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)[-_LONGEST_NAME:]
@@ -153,6 +166,6 @@ def _local(seen: _Seen, name: str) -> LocalModel:
         header=look.header,
         folder=look.folder,
         projector=projector,
-        problem=look.problem,
+        problem=renamed(look.problem, name) if look.problem and _has_no_name(seen) else look.problem,
         copies=tuple(seen.copies),
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-Source: TypeAlias = Literal["folder", "falconry", "huggingface", "ollama", "lm_studio", "llama_cpp"]
+Source: TypeAlias = Literal["built_in", "folder", "falconry", "huggingface", "ollama", "lm_studio", "llama_cpp"]
 
 
 @dataclass(frozen=True, slots=True)
