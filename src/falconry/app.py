@@ -27,6 +27,7 @@ from falconry.api.comparisons import comparisons_router
 from falconry.api.complete import complete_router
 from falconry.api.conversations import conversations_router
 from falconry.api.docs import docs_router, install_openapi
+from falconry.api.endpoints import endpoints_router
 from falconry.api.errors import install_error_handlers
 from falconry.api.folders import folders_router
 from falconry.api.health import health_router
@@ -120,6 +121,7 @@ def build_routes(services: Services, metrics: Metrics | None = None) -> tuple[Fa
         tgi_tokenize_router(services),
         me_router(services),
         users_router(services),
+        endpoints_router(services),
         admin_router(services, Figures(services.pool)),
         health_router(services),
         metrics_router(metrics or Metrics(services.pool)),

@@ -154,8 +154,12 @@ async def open_page(site: Site, browser: Browser, context: BrowserContext) -> As
         )
         page.on("pageerror", lambda error: errors.append(str(error)))
         await page.goto(origin + path)
-        if path.startswith(("/account", "/admin", "/models")):
+        if path.startswith(("/account", "/admin")):
             await page.locator(".f-sheet h1").wait_for()
+            return page
+        if path.startswith("/models"):
+            await page.locator("#panel-here .f-model").first.wait_for(state="attached")
+            await page.locator(".f-machine:not(:empty)").wait_for()
             return page
         if path.startswith("/compare"):
             await page.locator("#compare .f-scroller").wait_for()

@@ -16,22 +16,17 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from falconry.chat.archive import Archive
-from falconry.chat.context_window import Prompters, fit, sendable
+from falconry.chat.context_window import Prompters, sendable
+from falconry.chat.next_turn import NextTurn, begin, fit_next, system_message
+from falconry.chat.rendering import Rendering, rendering
 from falconry.chat.replies import Reply
 from falconry.chat.titles import Titles
-from falconry.chat.turn import Turn, TurnRequest, previous_start
+from falconry.chat.turn import Turn, TurnRequest
 from falconry.engines.pool import EnginePool
 from falconry.errors import EngineError, FalconryError, InvalidRequest, ModelNotFound
-from falconry.messages import (
-    DEFAULT_SYSTEM_MESSAGE,
-    Attachment,
-    ContextUse,
-    Message,
-    SamplingParams,
-    StoredMessage,
-)
+from falconry.messages import ContextUse, Message, SamplingParams, StoredMessage
 from falconry.storage.conversations import Conversations
-from falconry.storage.values import new_id, storable
+from falconry.storage.values import new_id
 
 T = TypeVar("T")
 
@@ -222,25 +217,44 @@ class Chat(Archive):
 
         Raises ContextWindowExceeded with both numbers where the draft cannot fit.
         """
+        turn = NextTurn(
+            conversation_id, draft, self._pool.resolve(model), params or SamplingParams(), system, attachments
+        )
+        begun = await begin(self._store, turn)
+        async with self._pool.engine(turn.model) as engine:
+            return (await fit_next(self._store, await self._prompters.of(engine), turn, begun)).use
+
+    async def rendering(
+        self,
+        conversation_id: str | None,
+        *,
+        messages: Sequence[Message] = (),
+        draft: str = "",
+        model: str | None = None,
+        system: str | None = None,
+    ) -> Rendering:
+        """How a model reads a conversation whose next message is `draft`; without a conversation, these messages.
+
+        Args:
+            system: of the conversation; None for the one that its newest reply had.
+
+        Raises ContextWindowExceeded, EngineError; InvalidRequest where there is nothing to be read.
+        """
         name = self._pool.resolve(model)
-        head_id = (await self._store.get(conversation_id)).head_id if conversation_id else None
-        head = await self._store.message(head_id) if head_id else None
-        files = await self._store.attachments.find(attachments) if attachments else ()
+        if conversation_id is None and not messages:
+            raise InvalidRequest("There is no message to be read. Write one.", code="empty_message")
+        turn = NextTurn(conversation_id, draft, name, SamplingParams(), system)
+        begun = await begin(self._store, turn)
+        if system is None and begun.head is not None and begun.head.context is not None:
+            turn = replace(turn, system=begun.head.context.system)
         async with self._pool.engine(name) as engine:
-            length = await engine.context_length()
-            start_id = previous_start(head, name, length)
-            path = await self._store.transcript(head.id, until=start_id) if head else []
-            if draft.strip() or files or not sendable(path):
-                path.append(_draft(conversation_id or "", draft, files, depth=head.depth + 1 if head else 0))
-            fitted = await fit(
-                await self._prompters.of(engine),
-                _system(system),
-                path,
-                context_length=length,
-                max_tokens=(params or SamplingParams()).max_tokens,
-                start_id=start_id,
-            )
-        return fitted.use
+            prompter = await self._prompters.of(engine)
+            if conversation_id is not None:
+                fitted = await fit_next(self._store, prompter, turn, begun)
+                return await rendering(prompter, fitted.messages, fitted.use)
+            count = await prompter.count(messages)
+            use = ContextUse(count.tokens, count.error, await engine.context_length(), None, 0, "")
+            return await rendering(prompter, messages, use)
 
     # -- inside
 
@@ -281,7 +295,7 @@ class Chat(Archive):
             before=before,
             model=self._pool.resolve(answer.model),
             params=answer.params or SamplingParams(),
-            system=_system(system),
+            system=system_message(system),
             owner=self._owner_id,
         )
         turn = Turn(
@@ -324,13 +338,3 @@ class Chat(Archive):
 async def _whole(work: Coroutine[Any, Any, T]) -> T:
     """Do something to its end even when the asker leaves: a stored question must get its job."""
     return await asyncio.shield(asyncio.ensure_future(work))
-
-
-def _system(system: str | None) -> str:
-    return DEFAULT_SYSTEM_MESSAGE if system is None else storable(system)
-
-
-def _draft(conversation_id: str, content: str, files: tuple[Attachment, ...], *, depth: int) -> StoredMessage:
-    """A message that is not sent yet, as it would be."""
-    now = datetime.now(UTC)
-    return StoredMessage("", conversation_id, None, "user", storable(content), now, depth=depth, attachments=files)

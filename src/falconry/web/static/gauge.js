@@ -74,6 +74,7 @@ export async function showPrompt(replyId) {
       el("p", { className: seen.left_out ? "f-warning" : "f-muted" }, seen.left_out ? t("left_out", { count: seen.left_out }) : t("nothing_left_out")),
       el("div", { className: "f-row" }, el("h3", {}, t(seen.prompt === null ? "messages_sent" : "exact_prompt")), copying),
       el("pre", { tabIndex: 0 }, text),
+      el("p", {}, el("a", { href: `/prompt?c=${where().id}` }, t("reads_open"))),
     );
   } catch (error) {
     body.append(el("p", {}, error.message));
