@@ -4,8 +4,8 @@ import { store } from "./dom.js";
 import { isActive } from "./downloads.js";
 import { Source } from "./models_data.js";
 
-/** Amounts of memory to ask for beside this machine's own, in bytes as machines are sold. */
-export const REACH = [4e9, 8e9, 16e9, 24e9, 32e9, 64e9];
+/** Amounts of memory to ask for beside this machine's own, in bytes. */
+export const REACH = [4, 8, 16, 24, 32, 64].map((size) => size * 2 ** 30);
 
 export class CatalogData extends Source {
   constructor(models, downloads) {

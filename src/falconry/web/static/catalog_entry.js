@@ -4,7 +4,7 @@ import { el, fileSize, icon, locale, store, t } from "./dom.js";
 import { attempt, day, table, NOTHING } from "./forms.js";
 import { fetchModel, fetchState, fetching } from "./downloads.js";
 import { speed } from "./models_advice.js";
-import { number, parameters } from "./models_figures.js";
+import { memorySize, number, parameters } from "./models_figures.js";
 
 export class CatalogEntry {
   constructor(admin, catalog) {
@@ -74,7 +74,7 @@ export class CatalogEntry {
     const rows = entry.variants.map((variant) => [
       el("b", {}, variant.quantization),
       variant.size ? fileSize(variant.size) : NOTHING,
-      variant.memory ? fileSize(variant.memory) : NOTHING,
+      variant.memory ? memorySize(variant.memory) : NOTHING,
       this.verdict(variant),
       variant.tokens_per_second ? t("about_speed", { rate: speed(variant.tokens_per_second) }) : NOTHING,
       el("span", { className: "f-acts" }, ...this.press(variant)),
@@ -99,8 +99,8 @@ export class CatalogEntry {
 }
 
 const offerLine = (offer) => (offer.context_length
-  ? t("offer_context", { number: number(offer.context_length), size: fileSize(offer.total) })
-  : t("offer_quantization", { name: offer.quantization, size: fileSize(offer.total) }));
+  ? t("offer_context", { number: number(offer.context_length), size: memorySize(offer.total) })
+  : t("offer_quantization", { name: offer.quantization, size: memorySize(offer.total) }));
 
 /** The variant that is offered at once: the recommended one, else the largest that fits. */
 function bestOf(entry, recommended) {

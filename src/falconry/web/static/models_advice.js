@@ -3,7 +3,7 @@ import { el, fileSize, store, t } from "./dom.js";
 import { choice } from "./forms.js";
 import { REACH } from "./catalog_data.js";
 import { fetchModel, fetchState, fetching } from "./downloads.js";
-import { fetchTime, number, parameters } from "./models_figures.js";
+import { fetchTime, memorySize, number, parameters } from "./models_figures.js";
 
 export class Advice {
   constructor(admin, catalog) {
@@ -13,7 +13,7 @@ export class Advice {
     const { language, memory } = catalog.wish;
     this.language = choice(t("advice_language"), [["", t("advice_any")], ["en", t("language_en")], ["zh", t("language_zh")]]);
     this.language.input.value = language;
-    this.memory = choice(t("advice_memory"), [["", t("advice_this_machine")], ...REACH.map((size) => [String(size), fileSize(size)])]);
+    this.memory = choice(t("advice_memory"), [["", t("advice_this_machine")], ...REACH.map((size) => [String(size), memorySize(size)])]);
     this.memory.input.value = memory;
     const wish = () => catalog.setWish({ language: this.language.input.value, memory: this.memory.input.value }).catch((error) => this.fail(error));
     this.language.input.onchange = wish;
@@ -74,9 +74,9 @@ export class Advice {
 
 /** "5.1 GB of 16 GB memory free · 4 cores · NVIDIA T4, 15 GB" */
 function machineLine(machine) {
-  const gpus = (machine.gpus ?? []).map((gpu) => [gpu.name, gpu.total_memory ? fileSize(gpu.total_memory) : null].filter(Boolean).join(t("comma")));
+  const gpus = (machine.gpus ?? []).map((gpu) => [gpu.name, gpu.total_memory ? memorySize(gpu.total_memory) : null].filter(Boolean).join(t("comma")));
   return [
-    t("machine_memory", { free: fileSize(machine.free_memory), total: fileSize(machine.total_memory) }),
+    t("machine_memory", { free: memorySize(machine.free_memory), total: memorySize(machine.total_memory) }),
     t("machine_cores", { count: machine.cores }),
     ...(gpus.length ? gpus : [t("machine_no_gpu")]),
   ].join(" · ");
@@ -87,7 +87,7 @@ export function variantLine(entry, variant) {
   return [
     entry.parameters ? t("parameter_count", { number: parameters(entry.parameters) }) : null,
     variant.quantization,
-    variant.memory ? t("needs_memory", { size: fileSize(variant.memory) }) : null,
+    variant.memory ? t("needs_memory", { size: memorySize(variant.memory) }) : null,
     variant.tokens_per_second ? t("about_speed", { rate: speed(variant.tokens_per_second) }) : null,
     entry.context_length ? t("context_tokens", { number: number(entry.context_length) }) : null,
   ].filter(Boolean).join(" · ");

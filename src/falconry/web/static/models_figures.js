@@ -9,6 +9,12 @@ export function parameters(count) {
   return `${value.toLocaleString(locale, { maximumFractionDigits: value < 10 && unit === "B" ? 1 : 0 })}${unit}`;
 }
 
+/** Memory, in the units of the server's own sentences; files are told in those of the hubs. */
+export function memorySize(bytes) {
+  const [value, unit] = bytes >= 2 ** 30 ? [bytes / 2 ** 30, "GiB"] : [bytes / 2 ** 20, "MiB"];
+  return `${value.toLocaleString(locale, { maximumFractionDigits: unit === "GiB" && value < 100 ? 1 : 0 })} ${unit}`;
+}
+
 export const number = (value) => value.toLocaleString(locale);
 
 /** A length of time, roughly: nobody wants to know the seconds of an hour. */

@@ -1,6 +1,6 @@
 // One model on this machine: what it is, whether it is in memory, and what can be done with it.
-import { button, el, fileSize, icon, store, t } from "./dom.js";
-import { facts } from "./models_figures.js";
+import { button, el, icon, store, t } from "./dom.js";
+import { facts, memorySize } from "./models_figures.js";
 
 export class ModelRow {
   /** `actions`: load, and for who may do it unload and remove. */
@@ -51,7 +51,7 @@ export class ModelRow {
     const part = share === null ? "" : ` ${Math.round(share * 100)} %`;
     this.state.dataset.state = state;
     this.state.hidden = state === "unloaded" && !model.default;
-    this.word.textContent = state === "unloaded" ? t("here_default") : t(STATES[state]) + part + (state === "ready" && model.memory ? ` · ${fileSize(model.memory)}` : "");
+    this.word.textContent = state === "unloaded" ? t("here_default") : t(STATES[state]) + part + (state === "ready" && model.memory ? ` · ${memorySize(model.memory)}` : "");
     this.bar.hidden = state !== "loading";
     if (share !== null) this.bar.value = share;
     else this.bar.removeAttribute("value");
