@@ -130,13 +130,16 @@ class NotEnoughSpace(DownloadFailed):
     default_code = "not_enough_space"
 
     def __init__(self, needed: int, free: int, folder: str) -> None:
+        needed_text, free_text = (
+            f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB" for size in (needed, free)
+        )
         super().__init__(
-            f"There is not enough room: {needed / 1e9:.2f} GB are needed and {free / 1e9:.2f} GB are free in {folder}. "
-            "Make room, choose a smaller model or quantisation, or set models_dir to another disk.",
+            f"There is not enough room: {needed_text} are needed and {free_text} are free in {folder}. Make room, choose "
+            "a smaller model or quantisation, or set models_dir to another disk.",
             needed=needed,
             free=free,
-            needed_gb=round(needed / 1e9, 2),
-            free_gb=round(free / 1e9, 2),
+            needed_text=needed_text,
+            free_text=free_text,
             folder=folder,
         )
 
