@@ -40,6 +40,7 @@ def make_settings(tmp_path: Path) -> Callable[..., Settings]:
 
     def make(**values: Any) -> Settings:
         defaults = {"data_dir": tmp_path / "data", "canned": True, "model": "canned", "port": 0, "pages": False}
+        defaults |= {"find_models": False}  # what lies on this machine is none of a test's
         return Settings(**{**defaults, **values})
 
     return make

@@ -14,8 +14,9 @@ from falconry.attachments.extractor import Extractor
 from falconry.chat.chat import Chat
 from falconry.chat.trash import emptied_daily
 from falconry.compare.comparisons import Comparisons
+from falconry.engines.endpoints import Endpoints
 from falconry.engines.pool import EnginePool
-from falconry.engines.shelf import open_pool
+from falconry.engines.shelf import Shelf, open_pool
 from falconry.settings import Settings
 from falconry.storage.comparisons import ComparisonStore
 from falconry.storage.conversations import Conversations
@@ -45,15 +46,19 @@ class Services:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     unread: asyncio.Event = field(default_factory=asyncio.Event)
     comparisons: Comparisons = field(init=False)
+    endpoints: Endpoints = field(init=False)
+    shelf: Shelf = field(init=False)
 
     def __post_init__(self) -> None:
         comparisons = Comparisons(ComparisonStore(self.database), self.chat, self.pool)
         object.__setattr__(self, "comparisons", comparisons)
+        object.__setattr__(self, "endpoints", Endpoints(self.settings))
+        object.__setattr__(self, "shelf", Shelf(self.settings, self.pool, self.endpoints))
 
 
 @asynccontextmanager
 async def open_services(settings: Settings) -> AsyncGenerator[Services, None]:
-    """Open everything. Raises StorageError or ModelNotFound where the settings cannot be carried out."""
+    """Open everything. Raises StorageError where the settings cannot be carried out."""
     async with AsyncExitStack() as stack:
         database = await Database.open(settings.url, settings.data_dir / "running")
         stack.push_async_callback(database.aclose)
@@ -70,6 +75,8 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services, None]:
         services = Services(settings, database, pool, chat, people, _limits(settings), set(settings.allowed_hosts))
         await stack.enter_async_context(kept_current(database, services.unread))
         chat.on_reply.append(lambda _reply: services.unread.set())
+        services.shelf.open()
+        stack.push_async_callback(services.shelf.aclose)
         stack.callback(services.stopping.set)
         yield services
 

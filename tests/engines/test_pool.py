@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from falconry.engines.base import ALL_SAMPLING
 from falconry.engines.canned import CannedEngine
@@ -94,30 +92,6 @@ def test_an_unknown_name_is_said_so() -> None:
         pool.resolve("no/such")
 
 
-async def test_what_the_settings_name_can_be_chosen(make_settings: MakeSettings, tmp_path: Path) -> None:
-    folder = tmp_path / "models"
-    folder.mkdir()
-    for name in ("b.gguf", "a.gguf", "notes.txt"):
-        (folder / name).touch()
-    settings = make_settings(
-        model=None,
-        models=[tmp_path / "falcon3-7b.gguf", folder],
-        endpoints=[Endpoint(name="tiiuae/falcon", url="http://127.0.0.1:1/v1"), Endpoint(name="a", url="http://x/v1")],
-    )
-    models = open_pool(settings).models()
-    assert [m.name for m in models] == ["falcon3-7b", "a", "b", "tiiuae/falcon", "a (2)", "eyas", "canned"]
-    assert [m.name for m in models if m.default] == ["falcon3-7b"]
-
-
-def test_the_size_of_a_model_is_that_of_its_files(make_settings: MakeSettings, tmp_path: Path) -> None:
-    for name, size in (("whole.gguf", 30), ("split-00001-of-00002.gguf", 10), ("split-00002-of-00002.gguf", 5)):
-        (tmp_path / name).write_bytes(bytes(size))
-    files = [tmp_path / "whole.gguf", tmp_path / "split-00001-of-00002.gguf", tmp_path / "missing.gguf"]
-    endpoint = Endpoint(name="far", url="http://127.0.0.1:1/v1")
-    models = open_pool(make_settings(model=None, models=files, endpoints=[endpoint])).models()
-    assert [model.size for model in models[:4]] == [30, 15, None, None]
-
-
 async def test_what_an_endpoint_takes_is_asked_before_its_first_use(make_settings: MakeSettings) -> None:
     async with serve(Ollama()) as server:
         there = Endpoint(name="there", url=f"{server.url}/v1")
@@ -132,17 +106,6 @@ async def test_what_an_endpoint_takes_is_asked_before_its_first_use(make_setting
             await pool.aclose()
     with pytest.raises(ModelNotFound):
         await pool.supports("nothing")
-
-
-async def test_the_lessons_endpoint_appears_by_itself(make_settings: MakeSettings) -> None:
-    settings = make_settings(model=None, canned=False, hf_api_key=SecretStr("k"), hf_api_base="http://127.0.0.1:9")
-    models = open_pool(settings).models()
-    assert [(m.engine, m.default) for m in models] == [("tgi", True), ("llama_cpp", False)]
-
-
-def test_a_default_that_does_not_exist_names_those_that_do(make_settings: MakeSettings) -> None:
-    with pytest.raises(ModelNotFound, match="eyas"):
-        open_pool(make_settings(model="falcon-900b"))
 
 
 class Ollama:

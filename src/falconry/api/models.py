@@ -42,6 +42,7 @@ def models_router(services: Services) -> APIRouter:
         loaded, 0 to 1. `supports` are the sampling params that reach it. Bytes and tokens are plain numbers, null is
         what nobody knows.
         """
+        services.shelf.look()
         language = language_of(request)
         return {"models": [model_json(model, language) for model in pool.models()]}
 

@@ -61,6 +61,7 @@ def command(
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(open_services(settings)) as services,
     ):
+        portal.call(services.shelf.require_default)
         talk = Talk(services, terminal, params=params, system=system)
         portal.call(talk.start, go_on)
         return _Dialogue(portal, talk, terminal).run()

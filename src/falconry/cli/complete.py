@@ -48,10 +48,10 @@ def command(
 
 async def _complete(settings: Settings, prompt: str, params: SamplingParams) -> None:
     """Stream to stdout. Ctrl-C cancels this, and leaving the generator stops the work."""
-    from falconry.engines.shelf import open_pool  # not needed for --help
+    from falconry.engines.shelf import chosen_pool  # not needed for --help
 
     to_person = sys.stdout.isatty()
-    pool = open_pool(settings)
+    pool = chosen_pool(settings)
     try:
         async with pool.engine() as engine, aclosing(engine.generate(prompt, params)) as deltas:
             async for delta in deltas:

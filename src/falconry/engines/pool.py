@@ -219,7 +219,7 @@ class EnginePool:
                 self._residents.release(resident)
                 raise
         try:
-            yield resident, spec.view(resident.engine) if spec.view else resident.engine
+            yield resident, resident.engine if spec.view is None else resident.seen_by(spec.view, spec.identity)
         finally:
             self._residents.release(resident)
 
@@ -303,9 +303,9 @@ class EnginePool:
     def _learn(self, spec: ModelSpec, work: Work, error: BaseException | None) -> None:
         """Keep what is wrong with a model, until it works again. What is wrong with a request is none of it."""
         if work.first is not None and error is None:
-            self._residents.note(spec.name, None)
+            self._residents.note(spec, None)
         elif isinstance(error, EngineError) and spec.name in self._specs and _is_its_own(error, spec):
-            self._residents.note(spec.name, error)
+            self._residents.note(spec, error)
 
     def _await(self, work: Work) -> None:
         """From here on it is the running task that waits. Raises what `interrupt` makes of a generation."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,6 +59,13 @@ class Resident:
     ready: bool = False
     progress: float | None = None
     expiry: asyncio.TimerHandle | None = None
+    _views: dict[Hashable, Engine] = field(default_factory=dict)
+
+    def seen_by(self, view: Callable[[Engine], Engine], identity: Hashable) -> Engine:
+        """The engine of an adapter in this one's process; the same one each time, for what is known of it is kept."""
+        if identity not in self._views:
+            self._views[identity] = view(self.engine)
+        return self._views[identity]
 
     def state(self) -> ModelState:
         """As it is now."""

@@ -62,6 +62,7 @@ class Residents:
         self._changed = asyncio.Event()
         self._failures: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_FAILURES))
         self.problems: dict[str, FalconryError] = {}
+        self._disproved: dict[str, FalconryError | None] = {}  # marks of models that have worked since
 
     def names(self) -> frozenset[str]:
         """Of the models whose engines are there."""
@@ -73,7 +74,8 @@ class Residents:
     def state(self, spec: ModelSpec) -> ModelState:
         """How a model is. An adapter is as its base is."""
         resident = self._there.get(spec.base or spec.name)
-        problem = spec.problem or self.problems.get(spec.name)
+        mark = spec.mark if spec.mark is not self._disproved.get(spec.name) else None
+        problem = spec.problem or self.problems.get(spec.name) or mark
         if resident is not None and spec.local and problem is None:
             return resident.state()
         if problem is not None:
@@ -136,13 +138,16 @@ class Residents:
         if self.problems.pop(name, None) is not None:
             self._tell()
 
-    def note(self, name: str, problem: FalconryError | None) -> None:
+    def note(self, spec: ModelSpec, problem: FalconryError | None) -> None:
         """Remember why a model failed; None for one that works."""
+        before = self.state(spec)
         if problem is not None:
-            self.problems[name] = problem
-        elif self.problems.pop(name, None) is None:
-            return
-        self._tell()
+            self.problems[spec.name] = problem
+        else:
+            self.problems.pop(spec.name, None)
+            self._disproved[spec.name] = spec.mark
+        if self.state(spec) != before:
+            self._tell()
 
     async def _load(self, resident: Resident) -> None:
         name = resident.spec.name
@@ -280,6 +285,7 @@ class Residents:
                 self._leave(resident)
         for name in self.problems.keys() - specs.keys():
             del self.problems[name]
+        self._disproved = {name: mark for name, mark in self._disproved.items() if name in specs}
 
     def _leave(self, resident: Resident) -> asyncio.Task[None]:
         """Take an engine away, in the background."""

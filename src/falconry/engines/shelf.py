@@ -1,103 +1,163 @@
-"""What stands on the shelf."""
+"""Keeps what can be chosen up to date: looks at the disk in the background, hears of endpoints, and tells the pool.
+
+The start waits for none of it. What the settings name is there at once; what else there is follows when the disk has
+been read, and again whenever something may have changed: a download is done, an endpoint was added, somebody opened the
+picker.
+"""
 
 from __future__ import annotations
 
-import glob
-import re
+import asyncio
+import logging
 from collections.abc import Callable
-from itertools import count
-from pathlib import Path
+from time import monotonic
 
-from falconry.engines.base import Engine
+from falconry.engines.adapters_of import NO_PAIRS, Pairs, pair_adapters
+from falconry.engines.endpoints import Endpoints
+from falconry.engines.offered import Offer, offer
 from falconry.engines.pool import EnginePool
-from falconry.engines.specs import ModelSpec
-from falconry.errors import ModelNotFound
-from falconry.models import eyas
-from falconry.settings import BUILT_IN_MODEL, Endpoint, Settings
+from falconry.errors import FalconryError
+from falconry.models.local import find_models
+from falconry.models.local_model import LocalModel
+from falconry.models.machine import free_memory
+from falconry.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 5.0  # at least, between two looks that nobody insisted on
 
 
-def open_pool(settings: Settings) -> EnginePool:
-    """The pool that the settings describe. Nothing is started or reached out for yet."""
-    specs: dict[str, ModelSpec] = {}
+class Shelf:
+    """See the module. Its methods belong to one event loop.
 
-    def add(name: str, title: str, kind: str, make: Callable[[], Engine], path: Path | None = None) -> None:
-        free = next(n for i in count(1) if (n := name if i == 1 else f"{name} ({i})") not in specs)
-        specs[free] = ModelSpec(free, title if free == name else free, kind, make, _size(path))
+    Attributes:
+        on_change: called when what lies on the disk, or what can be chosen, may be another.
+    """
 
-    for path in _model_files(settings.models):
-        add(path.stem, path.stem, "llama_cpp", _llama_cpp(path, settings), path)
-    for endpoint in settings.all_endpoints():
-        add(endpoint.name, endpoint.name, endpoint.kind, _remote(endpoint, settings.engine_timeout))
-    add(BUILT_IN_MODEL, "Eyas", "llama_cpp", _llama_cpp(eyas.path(), settings), eyas.path())
-    if settings.canned:
-        add("canned", "Canned replies", "canned", _canned(settings))
-    default = settings.model or next(iter(specs))
-    if default not in specs:
-        raise ModelNotFound(f"There is no model named “{default}”. There are: {', '.join(specs)}.", model=default)
+    def __init__(self, settings: Settings, pool: EnginePool, endpoints: Endpoints) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._endpoints = endpoints
+        self._local: list[LocalModel] | None = None
+        self._pairs = NO_PAIRS
+        self._scanning = asyncio.Lock()
+        self._begun = self._done = 0  # scans
+        self._looked = float("-inf")
+        self._looking: asyncio.Task[None] | None = None
+        self._open = False
+        self._missing: FalconryError | None = None
+        self.on_change: list[Callable[[], None]] = []
+
+    def open(self) -> None:
+        """Begin: a first look, in the background."""
+        self._open = True
+        self._endpoints.on_change.append(self._offer)
+        self.look(now=True)
+
+    def local(self) -> list[LocalModel]:
+        """What lay on the disk at the last look; empty before the first."""
+        return list(self._local or ())
+
+    async def refresh(self) -> None:
+        """Look at the disk, with a look that begins after now. Those who ask during one share the next."""
+        wanted = self._begun + 1
+        async with self._scanning:
+            if self._done >= wanted:
+                return
+            self._begun += 1
+            self._local, self._pairs = await asyncio.to_thread(_scan, self._settings)
+            self._done = self._begun
+        self._offer()
+
+    def look(self, *, now: bool = False) -> None:
+        """Look at disk and endpoints in the background, soon; without `now` at most every few seconds."""
+        due = now or monotonic() - self._looked >= LOOK_SECONDS
+        if not self._open or not due or (self._looking is not None and not now):
+            return
+        self._looked = monotonic()
+        before = self._looking
+        self._looking = asyncio.create_task(self._look(before), name="look for models")
+
+    async def _look(self, before: asyncio.Task[None] | None) -> None:
+        try:
+            if before is not None:
+                await asyncio.wait((before,))
+            await self.refresh()
+            await self._endpoints.refresh()
+        except FalconryError as error:
+            _log.warning("The models could not be looked for: %s", error.message)
+        except Exception:
+            _log.exception("The models could not be looked for")
+        finally:
+            if self._looking is asyncio.current_task():
+                self._looking = None
+
+    async def require_default(self) -> None:
+        """Raise ModelNotFound where the model that the settings name is not there, after a look at the disk."""
+        if self._done == 0:
+            await self.refresh()
+        if self._missing is not None:
+            raise self._missing
+
+    def _offer(self) -> None:
+        if not self._open:
+            return
+        offered = offer(self._settings, self._endpoints.choices(), self._local, self._pairs)
+        before, self._missing = self._missing, offered.missing
+        if self._missing is not None and before is None and self._local is not None:
+            # At the terminal, too: who has named the model there may not look at the page.
+            _log.warning("%s Eyas answers until it is there.", self._missing.message)
+        self._pool.offer(offered.specs, offered.default)
+        for notice in list(self.on_change):
+            notice()
+
+    async def aclose(self) -> None:
+        """Look no more."""
+        self._open = False
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait((self._looking,))
+
+
+def _scan(settings: Settings) -> tuple[list[LocalModel], Pairs]:
+    found = find_models(settings)
+    return found, pair_adapters(found)
+
+
+def open_pool(settings: Settings, endpoints: Endpoints | None = None) -> EnginePool:
+    """The pool of what the settings name. Nothing is started, read or reached out for yet; a `Shelf` adds the rest."""
+    choices = (endpoints or Endpoints(settings)).choices()
+    return _pool(settings, offer(settings, choices))
+
+
+def chosen_pool(settings: Settings) -> EnginePool:
+    """The same for a command that ends: the disk is looked at when the settings' model is not among what they name.
+
+    Blocking. Raises ModelNotFound where there is no such model.
+    """
+    choices = Endpoints(settings).choices()
+    offered = offer(settings, choices)
+    if offered.missing is not None:
+        offered = offer(settings, choices, *_scan(settings))
+    if offered.missing is not None:
+        raise offered.missing
+    return _pool(settings, offered)
+
+
+def whole_pool(settings: Settings) -> EnginePool:
+    """The pool of everything that is there, what is missing with a mark. Blocking."""
+    return _pool(settings, offer(settings, Endpoints(settings).choices(), *_scan(settings)))
+
+
+def _pool(settings: Settings, offered: Offer) -> EnginePool:
+    limit = settings.memory_limit_mib
     return EnginePool(
-        specs,
-        default,
+        offered.specs,
+        offered.default,
         loaded_models=settings.loaded_models,
         queue=settings.queue_size,
         strict=settings.strict_models,
+        memory_limit=limit * 2**20 if limit is not None else None,
+        unload_after=settings.unload_after * 60 or None,
+        free_memory=free_memory,
     )
-
-
-def _size(path: Path | None) -> int | None:
-    """Bytes of a model's file; of one that is split, of all its parts. None where there is none."""
-    if path is None:
-        return None
-    split = re.fullmatch(r"(.+)-\d{5}(-of-\d{5}\.gguf)", path.name)
-    try:
-        parts = list(path.parent.glob(f"{glob.escape(split[1])}-?????{split[2]}")) if split else [path]
-        return sum(part.stat().st_size for part in parts) or None
-    except OSError:
-        return None
-
-
-def _model_files(paths: list[Path]) -> list[Path]:
-    files: list[Path] = []
-    for path in paths:
-        expanded = path.expanduser()
-        files.extend(sorted(expanded.glob("*.gguf")) if expanded.is_dir() else [expanded])
-    return files
-
-
-def _llama_cpp(path: Path, settings: Settings) -> Callable[[], Engine]:
-    def make() -> Engine:
-        from falconry.engines.llama_cpp import LlamaCppEngine, LlamaCppOptions
-
-        return LlamaCppEngine(
-            path,
-            LlamaCppOptions(
-                context_length=settings.context_length,
-                threads=settings.threads,
-                slots=settings.slots,
-                prompt_cache_mib=settings.prompt_cache_mib,
-                llama_server=settings.llama_server,
-            ),
-        )
-
-    return make
-
-
-def _remote(endpoint: Endpoint, timeout: float) -> Callable[[], Engine]:
-    def make() -> Engine:
-        if endpoint.kind == "tgi":
-            from falconry.engines.tgi import TGIEngine
-
-            return TGIEngine(endpoint, timeout)
-        from falconry.engines.openai import OpenAIEngine
-
-        return OpenAIEngine(endpoint, timeout)
-
-    return make
-
-
-def _canned(settings: Settings) -> Callable[[], Engine]:
-    def make() -> Engine:
-        from falconry.engines.canned import CannedEngine
-
-        return CannedEngine(seed=settings.canned_seed, rate=settings.canned_rate, delay=settings.canned_delay)
-
-    return make

@@ -30,6 +30,7 @@ class ModelSpec:
         needs: bytes of memory that it will take, read from its header; None where nobody can tell.
         too_large: the error for a machine with so many bytes free, with what could be done about it.
         problem: why it cannot be used.
+        mark: what was wrong with it when it was last looked at; it may be asked all the same.
         quantization, parameters, context_length, vision: what its header says; the context as it was trained.
         keep: so small that it is neither refused nor unloaded for being idle.
     """
@@ -47,6 +48,7 @@ class ModelSpec:
     needs: Callable[[], int] | None = None
     too_large: Callable[[int], FalconryError] | None = None
     problem: FalconryError | None = None
+    mark: FalconryError | None = None
     quantization: str | None = None
     parameters: int | None = None
     context_length: int | None = None

@@ -1,0 +1,149 @@
+"""Models that run on this machine, as they can be chosen: what their headers say, and what memory they will take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
+from pathlib import Path
+
+from falconry.engines.base import Engine
+from falconry.engines.llama_launch import batch_size, header_of
+from falconry.engines.llama_options import options_from
+from falconry.engines.specs import ModelSpec
+from falconry.engines.transformers_launch import estimate as estimate_folder
+from falconry.engines.transformers_launch import missing
+from falconry.errors import FalconryError
+from falconry.models import eyas
+from falconry.models.fit import Fit, estimate_memory, fits, too_large
+from falconry.models.gguf import part_paths, stem_of
+from falconry.models.header import Header
+from falconry.models.local_model import LocalModel
+from falconry.settings import BUILT_IN_MODEL, Settings
+
+DEFAULT_CONTEXT = 8192  # tokens of a slot, where neither the settings nor the model say less
+
+
+def eyas_spec(settings: Settings) -> ModelSpec:
+    """The model that comes with Falconry. It is so small that it stays in memory once it is there."""
+    path = eyas.path()
+    return ModelSpec(
+        BUILT_IN_MODEL,
+        "Eyas",
+        "llama_cpp",
+        partial(_llama_cpp, path, settings),
+        size=_size([path]),
+        path=path,
+        source="built_in",
+        identity=_identity(path),
+        needs=partial(_needs, path, settings),
+        keep=True,
+    )
+
+
+def file_spec(path: Path, settings: Settings) -> ModelSpec:
+    """A GGUF file that nobody has looked into yet."""
+    name = stem_of(path)
+    return ModelSpec(
+        name,
+        name,
+        "llama_cpp",
+        partial(_llama_cpp, path, settings),
+        size=_size(part_paths(path)),
+        path=path,
+        identity=_identity(path),
+        needs=partial(_needs, path, settings),
+        too_large=partial(_too_large, path, settings, name),
+    )
+
+
+def local_spec(local: LocalModel, settings: Settings) -> ModelSpec:
+    """A model that was found, whatever its format."""
+    gguf, path = local.format == "gguf", local.path
+    make: Callable[[], Engine] = partial(_llama_cpp if gguf else _transformers, path, settings)
+    return ModelSpec(
+        local.name,
+        local.name,
+        "llama_cpp" if gguf else "transformers",
+        make,
+        size=local.size or None,
+        path=path,
+        source="settings" if local.source == "folder" else local.source,
+        identity=_identity(path),
+        needs=partial(_needs if gguf else _folder_needs, path, settings),
+        too_large=partial(_too_large if gguf else _folder_too_large, path, settings, local.name),
+        problem=local.problem or (None if gguf else missing()),
+        quantization=local.quantization,
+        parameters=local.parameters,
+        context_length=local.context_length,
+        vision=local.vision,
+    )
+
+
+def _identity(path: Path) -> Hashable:
+    """What tells a file from another one that has taken its place."""
+    try:
+        status = path.stat()
+    except OSError:
+        return str(path), None
+    return str(path), status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _size(files: Sequence[Path]) -> int | None:
+    try:
+        return sum(file.stat().st_size for file in files) or None
+    except OSError:
+        return None
+
+
+def _slot(header: Header, settings: Settings) -> int:
+    """Tokens of one slot's context, as the engine is started with."""
+    return settings.context_length or min(header.context_length or DEFAULT_CONTEXT, DEFAULT_CONTEXT)
+
+
+def _needs(path: Path, settings: Settings) -> int:
+    """Bytes of memory. Raises BadModelFile."""
+    header, options = header_of(path), options_from(settings)
+    return estimate_memory(
+        header,
+        context_length=_slot(header, settings),
+        slots=options.slots,
+        kv_type=options.kv_cache_type,
+        batch=batch_size(header.file_size, own_server=options.llama_server),
+        flash_attention=options.flash_attention != "off",
+    ).total
+
+
+def _too_large(path: Path, settings: Settings, name: str, free: int) -> FalconryError:
+    header, options = header_of(path), options_from(settings)
+    fit = fits(
+        header,
+        context_length=_slot(header, settings),
+        slots=options.slots,
+        free=free,
+        kv_type=options.kv_cache_type,
+        flash_attention=options.flash_attention != "off",
+    )
+    return too_large(name, fit)
+
+
+def _folder_needs(path: Path, settings: Settings) -> int:
+    return estimate_folder(path, settings.context_length).total
+
+
+def _folder_too_large(path: Path, settings: Settings, name: str, free: int) -> FalconryError:
+    return too_large(name, Fit(estimate_folder(path, settings.context_length), free, settings.context_length or 0))
+
+
+# The engines are imported when one is made: `falconry models` needs none.
+
+
+def _llama_cpp(path: Path, settings: Settings) -> Engine:
+    from falconry.engines.llama_cpp import LlamaCppEngine
+
+    return LlamaCppEngine(path, options_from(settings))
+
+
+def _transformers(path: Path, settings: Settings) -> Engine:
+    from falconry.engines.transformers_serve import transformers_engine
+
+    return transformers_engine(path, settings)
