@@ -232,7 +232,7 @@ class Endpoints:
         if draft.api_key is None and old is not None and _may_have(old, draft.url):
             as_given = replace(draft, api_key=old.api_key, auth=old.auth)
         login = Login(as_given.api_key, as_given.auth)
-        report = await self.check(draft.url, login, rules=_rules(draft), models=draft.models)
+        report = await self.check(draft.url, login, rules=rules_of(draft), models=draft.models)
         if report.problem is not None and report.problem.code not in _PASSING and not force:
             raise refused(report.problem)
         stored = replace(as_given, url=report.facts.url if report.facts else _with_scheme(draft.url))
@@ -354,7 +354,7 @@ def _key(endpoint: Endpoint) -> str:
     return f"{endpoint.name}\n{endpoint.url}"
 
 
-def _rules(draft: StoredEndpoint) -> Endpoint:
+def rules_of(draft: StoredEndpoint) -> Endpoint:
     """What a person says of a server that it does not say itself."""
     return Endpoint(
         name="test",
