@@ -9,6 +9,7 @@ import pytest
 
 from falconry.models.downloads import Downloads
 from falconry.models.fetch import Patience
+from falconry.models.hub import Hub
 from falconry.settings import Settings
 from tests.models.hub_server import HubServer, hub_server
 
@@ -27,8 +28,9 @@ async def make_downloads(hub: HubServer, make_settings: Callable[..., Settings])
     """Downloads from the hub of the tests, with little patience; settings by name."""
     made: list[Downloads] = []
 
-    def make(**settings: Any) -> Downloads:
-        downloads = Downloads(make_settings(hf_endpoint=hub.url, **settings), patience=QUICK, reserve=0)
+    def make(*, timeout: float = 30.0, reserve: int = 0, **values: Any) -> Downloads:
+        settings = make_settings(**{"hf_endpoint": hub.url, **values})
+        downloads = Downloads(settings, hub=Hub.from_settings(settings, timeout), patience=QUICK, reserve=reserve)
         made.append(downloads)
         return downloads
 

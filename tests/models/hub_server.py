@@ -231,7 +231,7 @@ class _HubHandler(_Handler):
 
 class _StoreHandler(_Handler):
     def answer(self) -> None:
-        content = self.hub.stored(urlsplit(self.path).path.strip("/"))
+        content = self.hub.stored(urlsplit(self.path).path.strip("/").partition("/")[0])
         if content is None:
             self.send(404)
             return

@@ -79,6 +79,7 @@ class Downloads:
     Args:
         memory: bytes that a model may take here, for the choice of a quantisation; None for any.
         find: looks up a short name in the catalogue.
+        hub: by default the one that the settings name, made when it is needed: that takes 0.2 s.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Downloads:
         *,
         memory: Callable[[], int | None] = lambda: None,
         find: Find = lambda _name, _memory: None,
+        hub: Hub | None = None,
         patience: Patience | None = None,
         reserve: int = RESERVE,
     ) -> None:
@@ -99,7 +101,7 @@ class Downloads:
         self._hosts = frozenset(host.lower() for host in settings.download_hosts)
         self._entries: dict[str, _Entry] = {}
         self._places = asyncio.Semaphore(AT_ONCE)
-        self._hub: Hub | None = None
+        self._hub = hub
         self._watching: asyncio.Task[None] | None = None
         self._telling: asyncio.TimerHandle | None = None
         self.on_change: list[Callable[[], None]] = []

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from falconry.errors import FalconryError
 from falconry.models import download_errors as errors
 from falconry.models.checksum import Checksum
-from falconry.models.outgoing import Answer, Outgoing
+from falconry.models.outgoing import TIMEOUT, Answer, Outgoing
 from falconry.models.repository import RepoFile, Repository
 from falconry.settings import Settings
 
@@ -43,10 +43,11 @@ class Hub:
         self.host = urlsplit(endpoint).hostname or endpoint
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Hub:
+    def from_settings(cls, settings: Settings, timeout: float = TIMEOUT) -> Hub:
+        """`timeout`: seconds without a byte after which a server counts as silent."""
         hosts = frozenset(host.lower() for host in settings.download_hosts)
         token = settings.hf_token or _login(settings.hf_endpoint)
-        outgoing = Outgoing(settings.hf_endpoint, hosts=hosts, token=token)
+        outgoing = Outgoing(settings.hf_endpoint, hosts=hosts, token=token, timeout=timeout)
         return cls(settings.hf_endpoint, outgoing, offline=settings.hf_offline)
 
     def require_online(self) -> None:
