@@ -28,7 +28,9 @@ _ARCHIVES = {
 }
 # Protocols 2 to 5 announce themselves; what PyTorch writes (a dictionary, a global, a long number as its magic) follows
 # at once. Of protocol 0 and 1 only the usual beginnings can be told from text.
-_PICKLE = re.compile(rb"\x80[\x02-\x05][\x95\x8a}\]()cXU\x8c\x4b\x4a\x4d\x88\x89N]|[(\]}]?c[a-z_][\w.]*\n\w+\n|\(dp\d")
+_PICKLE = re.compile(
+    rb"\x80[\x02-\x05][\x95\x8a}\]()cXU\x8c\x4b\x4a\x4d\x88\x89N]|[\]})]q\x00|[(\]}]?c[a-z_][\w.]*\n\w+\n|\(dp\d"
+)
 _NAMES_PICKLE = re.compile(rb"data\.pkl|\.pkl|/\.data/serialization_id")
 
 

@@ -21,6 +21,7 @@ from falconry.models.bad_file import bad_file
 from falconry.models.file_kind import refuse_other_kinds
 from falconry.models.ggml_types import TENSOR_TYPES
 from falconry.models.header import Array, Header, Tensor, Value
+from falconry.models.plausible import check_plausible
 from falconry.models.regular_file import Beginning, open_regular
 
 __all__ = ["Array", "BadModelFile", "Header", "Tensor", "Value", "read_header", "read_part"]
@@ -146,7 +147,8 @@ class _Reader:
             if key in metadata:
                 raise self._bad("model_file_duplicate", key=key)
             metadata[key] = self._value(key, self._number(_UINT32))
-        if not isinstance(metadata.get("general.architecture"), str) and metadata.get("split.no", 0) == 0:
+        architecture = metadata.get("general.architecture")
+        if not (isinstance(architecture, str) and architecture) and metadata.get("split.no", 0) == 0:
             raise self._bad("model_file_missing_key", key="general.architecture")
         alignment = self._alignment(metadata)
         tensors = self._tensors(tensor_count, alignment)
@@ -155,7 +157,9 @@ class _Reader:
             needed = data_offset + tensors[-1].offset + tensors[-1].size
             if needed > self._file.size:
                 raise self._bad("model_file_truncated", size=self._file.size, needed=needed)
-        return Header(version, metadata, tensors, data_offset, self._file.size)
+        header = Header(version, metadata, tensors, data_offset, self._file.size)
+        check_plausible(self._path, header)
+        return header
 
     def _version(self) -> int:
         self._file.reach(min(4, self._file.size))
