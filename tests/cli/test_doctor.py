@@ -46,6 +46,15 @@ def test_an_endpoint_that_cannot_be_reached(falconry: Run) -> None:
     assert "hunter2" not in done.stdout + done.stderr
 
 
+def test_a_broken_file_is_one_line_and_no_engine_gets_it(falconry: Run, tmp_path: Path) -> None:
+    model = write_reciter(tmp_path / "tiny.gguf", [b" the", b" river", b" runs"])
+    model.write_bytes(model.read_bytes()[:-4096])
+    done = falconry("doctor", "--json", "--port", "0", "--model", str(model))
+    found = [check for check in json.loads(done.stdout)["checks"] if "tiny" in check["name"]]
+    assert [(check["name"], check["state"]) for check in found] == [("File tiny", "failed")]
+    assert "tiny.gguf is not complete" in found[0]["text"]
+
+
 def test_one_model_is_enough_and_what_is_needed_must_work() -> None:
     answers, silent = Check("a", "ok", "", model="a"), Check("b", "failed", "", model="b")
     assert can_chat([answers, silent])

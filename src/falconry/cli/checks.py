@@ -25,6 +25,7 @@ from falconry.engines.pool import EnginePool
 from falconry.engines.shelf import open_pool
 from falconry.errors import FalconryError, StorageError
 from falconry.messages import Message, ModelInfo, SamplingParams
+from falconry.models.local import find_models
 from falconry.settings import Settings
 from falconry.storage.check import check_database, count_users
 
@@ -66,6 +67,9 @@ class Doctor:
         yield await asyncio.to_thread(self.people)
         yield await self.port()
         yield self.browser()
+        broken = await asyncio.to_thread(self.broken_files)
+        for check in broken:
+            yield check
         try:
             pool = open_pool(self._settings)
         except FalconryError as error:
@@ -73,7 +77,7 @@ class Doctor:
             return
         try:
             for model in pool.models():
-                if model.engine != "canned":
+                if model.engine != "canned" and all(model.name != check.model for check in broken):
                     yield await self.model(pool, model)
         finally:
             await pool.aclose()
@@ -175,6 +179,19 @@ class Doctor:
         name, browser = self._say("check_browser"), find_browser()
         text = self._say("browser", name=browser) if browser else self._say("browser_none")
         return Check(name, "ok", text)
+
+    def broken_files(self) -> list[Check]:
+        """The model files on this machine that cannot be used, each with the reason."""
+        return [
+            Check(
+                self._say("check_file", name=model.name),
+                "failed" if model.source == "folder" else "warning",  # of other programs' files it is only told
+                self._terminal.error(model.problem.as_dict()),
+                model=model.name,
+            )
+            for model in find_models(self._settings)
+            if model.problem is not None
+        ]
 
     async def model(self, pool: EnginePool, model: ModelInfo) -> Check:
         """Let a model answer, and measure it: a local one its speed, an endpoint its first token's latency."""
