@@ -27,6 +27,7 @@ from falconry.api.comparisons import comparisons_router
 from falconry.api.complete import complete_router
 from falconry.api.conversations import conversations_router
 from falconry.api.docs import docs_router, install_openapi
+from falconry.api.downloads import downloads_router
 from falconry.api.endpoints import endpoints_router
 from falconry.api.errors import install_error_handlers
 from falconry.api.folders import folders_router
@@ -108,6 +109,7 @@ def build_routes(services: Services, metrics: Metrics | None = None) -> tuple[Fa
         options_router(),
         models_router(services),
         model_files_router(services),
+        downloads_router(services),
         comparisons_router(services),
         search_router(services),
         transfer_router(services),

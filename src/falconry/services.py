@@ -17,6 +17,8 @@ from falconry.compare.comparisons import Comparisons
 from falconry.engines.endpoints import Endpoints
 from falconry.engines.pool import EnginePool
 from falconry.engines.shelf import Shelf, open_pool
+from falconry.models.downloads import Downloads
+from falconry.models.getting import open_downloads
 from falconry.settings import Settings
 from falconry.storage.comparisons import ComparisonStore
 from falconry.storage.conversations import Conversations
@@ -48,12 +50,14 @@ class Services:
     comparisons: Comparisons = field(init=False)
     endpoints: Endpoints = field(init=False)
     shelf: Shelf = field(init=False)
+    downloads: Downloads = field(init=False)
 
     def __post_init__(self) -> None:
         comparisons = Comparisons(ComparisonStore(self.database), self.chat, self.pool)
         object.__setattr__(self, "comparisons", comparisons)
         object.__setattr__(self, "endpoints", Endpoints(self.settings))
         object.__setattr__(self, "shelf", Shelf(self.settings, self.pool, self.endpoints))
+        object.__setattr__(self, "downloads", open_downloads(self.settings))
 
 
 @asynccontextmanager
@@ -77,6 +81,9 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services, None]:
         chat.on_reply.append(lambda _reply: services.unread.set())
         services.shelf.open()
         stack.push_async_callback(services.shelf.aclose)
+        services.downloads.on_done.append(lambda _download: services.shelf.look(now=True))
+        services.downloads.watch()
+        stack.push_async_callback(services.downloads.aclose)
         stack.callback(services.stopping.set)
         yield services
 

@@ -35,7 +35,7 @@ BODIES: Mapping[str, Mapping[str, object]] = {
     "/api/prompts/{prompt_id}": {"name": "Bob's now", "content": "hello"},
 }
 # Ids of what belongs to nobody.
-SHARED = {"model_id", "model", "digest", "name", "path", "response_id", "token"}
+SHARED = {"model_id", "model", "digest", "name", "path", "response_id", "token", "download_id"}
 MOST_PUBLIC = 12
 
 

@@ -78,7 +78,7 @@ async def test_a_hub_that_is_not_there(make_hub: MakeHub) -> None:
 
 
 async def test_offline_nothing_is_asked(hub: HubServer, make_hub: MakeHub) -> None:
-    with pytest.raises(DownloadFailed, match="HF_HUB_OFFLINE"):
+    with pytest.raises(NotAllowed, match="HF_HUB_OFFLINE"):
         await make_hub(hf_offline=True).repository("org/name")
     assert hub.seen == []
 

@@ -100,8 +100,8 @@ def unsafe_name(repo: str, file: str) -> DownloadFailed:
 # What the hub says
 
 
-def offline() -> DownloadFailed:
-    return DownloadFailed(
+def offline() -> NotAllowed:
+    return NotAllowed(
         "HF_HUB_OFFLINE is set, so nothing is fetched. Unset it to get models.",
         code="hub_offline",
     )

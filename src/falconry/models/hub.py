@@ -51,7 +51,7 @@ class Hub:
         return cls(settings.hf_endpoint, outgoing, offline=settings.hf_offline)
 
     def require_online(self) -> None:
-        """Raises DownloadFailed in offline mode."""
+        """Raises NotAllowed in offline mode."""
         if self.offline:
             raise errors.offline()
 
