@@ -25,7 +25,7 @@ OLDEST = (5, 24)
 DEFAULT_CONTEXT = 8192
 """Tokens of prompt and reply where nothing is set, as for other local models: a KV cache grows with them."""
 _PACKAGES = ("torch", "transformers", "openai", "safetensors", "tokenizers")
-_PROGRAM = 440 * 2**20
+_PROGRAM = 392 * 2**20
 """Bytes of the process without a model: torch and transformers (measured, docs/transformers.md)."""
 _CHUNK = 256
 _SMALL = 100 * 2**20
@@ -52,8 +52,8 @@ class TransformersOptions:
 
 def missing() -> EngineUnavailable | None:
     """Why no such model can run here: what of the extra is not installed. Imports nothing."""
-    lacking = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
-    if not lacking and _version("transformers") < OLDEST:
+    lacking = [name for name in _PACKAGES if not installed(name)]
+    if not lacking and version("transformers") < OLDEST:
         lacking = [f"transformers {'.'.join(map(str, OLDEST))}"]
     if not lacking:
         return None
@@ -112,8 +112,8 @@ def estimate(path: Path, context_length: int | None = None) -> MemoryEstimate:
     return MemoryEstimate(
         weights=folder.size,
         kv_cache=2 * layers * pairs * width * tokens * each,
-        # Of one chunk: the widest layer some times over, its attention scores, and the last token's logits.
-        compute=4 * (_CHUNK * (8 * hidden + heads * tokens) + 4 * number("vocab_size")),
+        # Of one chunk: the widest layer some times over, its attention, and the last token's logits; as measured.
+        compute=6 * _CHUNK * (8 * hidden + heads * tokens) + 16 * number("vocab_size"),
         base=_PROGRAM,
     )
 
@@ -178,7 +178,13 @@ def out_of_memory(name: str) -> EngineUnavailable:
     )
 
 
-def _version(package: str) -> tuple[int, ...]:
+def installed(package: str) -> bool:
+    """Whether it could be imported, without doing so."""
+    return importlib.util.find_spec(package) is not None
+
+
+def version(package: str) -> tuple[int, ...]:
+    """The first two numbers of a package's version, () where it is not installed."""
     try:
         text = importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

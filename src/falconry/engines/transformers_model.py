@@ -52,7 +52,7 @@ class Model:
         self.model = _load_model(folder, _device(device))
         trained = getattr(self.model.config.get_text_config(decoder=True), "max_position_embeddings", None)
         self.context_length = min(context_length, trained) if isinstance(trained, int) else context_length
-        self._prefix = Prefix(self.model)
+        self.prefix = Prefix(self.model)
         self._byte_level = "ByteLevel" in repr(self.tokenizer._tokenizer.decoder)
         self._added: Mapping[int, Any] = self.tokenizer.added_tokens_decoder
         special = (number for number, token in self._added.items() if token.special)
@@ -130,7 +130,7 @@ class Model:
             **entries,
             falconry=dict(body.get("more") or {}),
             max_new_tokens=min(asked, room),
-            prefill_chunk_size=_CHUNK if self._prefix.usable else None,
+            prefill_chunk_size=_CHUNK if self.prefix.usable else None,
         )
 
     def generate(self, **given: Any) -> object:
@@ -139,7 +139,7 @@ class Model:
         more = vars(config).pop("falconry", {})
         ids = given["input_ids"][0].tolist()
         try:
-            with self.watch.over(streamer), self._prefix.reuse(ids, streamer) as cache:
+            with self.watch.over(streamer), self.prefix.reuse(ids, streamer) as cache:
                 if more.get("seed") is not None:
                     torch.manual_seed(more["seed"])
                 if cache is not None:
@@ -151,7 +151,7 @@ class Model:
             raise
         except Exception as error:
             traceback.print_exc(file=sys.stderr)
-            self._prefix.forget()
+            self.prefix.forget()
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
             # The server puts the text between two quotation marks as it is.

@@ -14,11 +14,17 @@ import transformers
 
 
 class Prefix:
-    """The key-value cache of the last generation, and the tokens it was made of."""
+    """The key-value cache of the last generation, and the tokens it was made of.
+
+    Attributes:
+        usable: whether the model has such a cache.
+        kept: tokens of the prompt that the current generation did not read.
+    """
 
     def __init__(self, model: Any) -> None:
         self._config = model.config.get_text_config(decoder=True)
         self.usable = bool(model._supports_default_dynamic_cache()) and not model.config.is_encoder_decoder
+        self.kept = 0
         self._ids: list[int] = []
         self._cache: Any = None
 
@@ -31,9 +37,10 @@ class Prefix:
         if not self.usable:
             yield None
             return
-        kept = min(_common(self._ids, ids), len(ids) - 1)
+        self.kept = min(_common(self._ids, ids), len(ids) - 1)
         cache, self._cache = self._cache, None
-        cache = cache if cache is not None and _cut(cache, kept) else transformers.DynamicCache(config=self._config)
+        if cache is None or not _cut(cache, self.kept):
+            cache, self.kept = transformers.DynamicCache(config=self._config), 0
         self._ids = [*ids]
         put, first = streamer.put, True
 

@@ -131,15 +131,18 @@ class TransformersEngine(Engine):
         stop = StopFilter(params.stop)
         reader = OpenAIReader(Place(self._child.name))
         parser = EventParser()
+        cached = 0
         async with self._child.request("POST", path, body) as response, aclosing(response.blocks()) as blocks:
             async for block in blocks:
-                text, thinking = reader.take(parser.feed(block), ended=False)
+                events = parser.feed(block)
+                cached = next((int(event.data) for event in events if event.event == "cached"), cached)
+                text, thinking = reader.take([one for one in events if one.event == "message"], ended=False)
                 text = stop.feed(text)
                 calls, reader.tool_calls = tuple(reader.tool_calls), []
                 if text or thinking or calls:
                     yield Delta(text, thinking, tool_calls=calls)
                     response.pause = min(_REST, response.pause * 2 or _SHORTEST_REST)
-                if stop.stopped or reader.failure or (reader.finish_reason and reader.usage):
+                if stop.stopped or reader.failure:
                     break
         if stop.stopped:
             yield Delta("", finish_reason="stop", stop_sequence=stop.matched)
@@ -150,7 +153,8 @@ class TransformersEngine(Engine):
             raise EngineInterrupted(
                 f"{self._child.name} stopped in the middle of its reply. Ask it to continue.", model=self._child.name
             )
-        yield Delta(stop.flush(), finish_reason=reader.finish_reason, usage=reader.usage)
+        usage = replace(reader.usage, cached_tokens=cached) if reader.usage else None
+        yield Delta(stop.flush(), finish_reason=reader.finish_reason, usage=usage)
 
     async def count_tokens(self, prompt: Prompt) -> TokenCount:
         if isinstance(prompt, TokenPrompt):

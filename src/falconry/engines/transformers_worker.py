@@ -17,13 +17,14 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, NoReturn
+from uuid import uuid4
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 _PR_SET_PDEATHSIG = 1
@@ -166,10 +167,18 @@ class Door:
             return _error(400, "the prompt is empty", code="empty_prompt")
         model, tokenizer = self._model.model, self._model.tokenizer
         config, inputs = self._model.config(body, limit - len(ids)), self._model.inputs(ids)
-        given = ("reply", model, tokenizer, "m", inputs, config)
+        given = (f"reply-{uuid4().hex}", model, tokenizer, "m", inputs, config)
         if "messages" in body:
-            return _response(self._chat._streaming(*given, gen_manager=self._thread, tools=body.get("tools")))
-        return _response(self._completion._streaming(*given, self._thread))
+            stream = self._chat._streaming(*given, gen_manager=self._thread, tools=body.get("tools"))
+        else:
+            stream = self._completion._streaming(*given, self._thread)
+        return StreamingResponse(self._told(stream.body_iterator), media_type="text/event-stream")
+
+    async def _told(self, events: AsyncIterator[str]) -> AsyncIterator[str]:
+        """The events, and one more at the end: how much of the prompt did not have to be read again."""
+        async for event in events:
+            yield event
+        yield f"event: cached\ndata: {self._model.prefix.kept}\n\n"
 
     async def render(self, request: Request) -> Response:
         body = await request.json()
@@ -197,10 +206,6 @@ class Door:
 
 def _error(status: int, message: str, **more: object) -> JSONResponse:
     return JSONResponse({"error": {"message": message, **more}}, status)
-
-
-def _response(value: Any) -> Response:
-    return value if isinstance(value, Response) else Response(status_code=500)
 
 
 if __name__ == "__main__":
