@@ -26,6 +26,9 @@ from pydantic_settings import (
 )
 
 BUILT_IN_MODEL = "eyas"
+KVCacheType: TypeAlias = Literal["f16", "q8_0", "q4_0"]
+FlashAttention: TypeAlias = Literal["auto", "on", "off"]
+Speculation: TypeAlias = Literal["off", "ngram"]
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 EndpointKind: TypeAlias = Literal[
     "auto", "openai", "tgi", "vllm", "sglang", "llama_cpp", "ollama", "lm_studio", "huggingface", "falconry"
@@ -198,17 +201,17 @@ class Settings(BaseSettings):
     )
     hf_endpoint: str = Field(
         "https://huggingface.co",
-        validation_alias=AliasChoices("HF_ENDPOINT", "hf_endpoint"),
+        validation_alias=AliasChoices("FALCONRY_HF_ENDPOINT", "HF_ENDPOINT", "hf_endpoint"),
         description="URL of the model hub, for a mirror of it.",
     )
     hf_token: SecretStr | None = Field(
         None,
-        validation_alias=AliasChoices("HF_TOKEN", "hf_token"),
+        validation_alias=AliasChoices("FALCONRY_HF_TOKEN", "HF_TOKEN", "hf_token"),
         description="Token for the hub, for models that ask for a licence to be accepted. It is sent to the hub only.",
     )
     hf_offline: bool = Field(
         False,
-        validation_alias=AliasChoices("HF_HUB_OFFLINE", "hf_offline"),
+        validation_alias=AliasChoices("FALCONRY_HF_OFFLINE", "HF_HUB_OFFLINE", "hf_offline"),
         description="Never ask the hub for anything.",
     )
 
@@ -255,6 +258,24 @@ class Settings(BaseSettings):
     )
     slots: int = Field(2, ge=1, le=64, description="Replies that a local model writes at the same time.")
     prompt_cache_mib: int = Field(256, ge=0, description="Memory for the prompts of other conversations, in MiB.")
+    kv_cache_type: KVCacheType = Field(
+        "f16",
+        description="How local models store keys and values of what they have read; `q8_0` takes about half the "
+        "memory, `q4_0` a quarter, with some loss.",
+    )
+    flash_attention: FlashAttention = Field(
+        "auto", description="The attention that needs less memory: `auto` where a model allows it, `on`, or `off`."
+    )
+    speculation: Speculation = Field(
+        "off",
+        description="Guess the next tokens from what stands in the conversation already (`ngram`): faster where "
+        "replies repeat much of it. The replies stay the same.",
+    )
+    draft_model: Path | None = Field(
+        None,
+        description="A small GGUF file that guesses the next tokens for the models of its family that are at least "
+        "four times its size. The replies stay the same.",
+    )
     queue_size: int = Field(
         256, ge=1, le=100_000, description="Requests that may wait for one local model; further ones are told to wait."
     )

@@ -153,7 +153,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """With people, so that nothing of it is locked when one is made."""
     data_dir = tmp_path_factory.mktemp("any") / "data"
     session, bob = asyncio.run(_people(data_dir))
-    with Falconry(data_dir, canned=True, model="eyas", canned_rate=5000) as falconry:
+    with Falconry(data_dir, canned=True, model="eyas", canned_rate=5000, hf_offline=True) as falconry:
         opened = House(falconry, session)
         with opened.client() as client:
             opened.document = client.get("/openapi.json").json()
