@@ -188,11 +188,18 @@ class ToolCallDelta:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens, as the backend reports them. `cached_tokens` of the prompt did not have to be evaluated again."""
+    """Tokens, as the backend reports them.
+
+    Attributes:
+        cached_tokens: of the prompt, those that did not have to be evaluated again.
+        drafted_tokens, accepted_tokens: guessed by speculative decoding, and those of them that were right.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ def test_the_usage_is_null_in_every_chunk_where_it_was_asked_for_and_whole_in_th
         "completion_tokens": 2,
         "total_tokens": 5,
         "prompt_tokens_details": {"cached_tokens": 1},
+        "completion_tokens_details": {"accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0},
     }
     assert answers.usage_chunk(HEAD, Usage(), chat=False)["object"] == "text_completion"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import astuple, replace
 from math import fsum
 from secrets import token_hex
 from time import time
@@ -125,11 +125,7 @@ class CompletionQuestion:
     def _total(self, usages: Sequence[Usage]) -> Usage:
         """What all prompts took, each read once."""
         each = [total_usage(usages[at : at + self._tries]) for at in range(0, len(usages), self._tries)]
-        return Usage(
-            sum(usage.prompt_tokens for usage in each),
-            sum(usage.completion_tokens for usage in each),
-            sum(usage.cached_tokens for usage in each),
-        )
+        return Usage(*(sum(numbers) for numbers in zip(*map(astuple, each), strict=True)))
 
     def _head(self) -> Head:
         return Head(f"cmpl-{token_hex(12)}", self._model, int(time()))

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from falconry.engines.base import ALL_EXTRAS, Engine, TokenizerInfo
+from falconry.engines.base import Engine, TokenizerInfo
 from falconry.engines.llama_adapters import Adapter
 from falconry.engines.llama_cpp import LlamaCppEngine
 from falconry.engines.supervisor import State
@@ -24,12 +24,12 @@ class AdapterEngine(Engine):
 
     kind: ClassVar[str] = "llama_cpp"
     can_continue = True
-    extras = ALL_EXTRAS
 
     def __init__(self, base: LlamaCppEngine, path: Path, *, scale: float = 1.0) -> None:
         self._base = base
         self._adapter = Adapter(path.absolute(), scale)
         self.parallel = base.parallel
+        self.extras = base.extras
 
     @property
     def state(self) -> State:

@@ -15,7 +15,8 @@ from typing import ClassVar
 from falconry.engines.base import ALL_EXTRAS, Engine, TokenizerInfo
 from falconry.engines.llama_adapters import Adapter, Adapters, check_adapter
 from falconry.engines.llama_child import LlamaChild
-from falconry.engines.llama_launch import EMBEDDING_TOKENS, LlamaCppOptions, header_of, launch
+from falconry.engines.llama_launch import EMBEDDING_TOKENS, header_of, launch
+from falconry.engines.llama_options import LlamaCppOptions
 from falconry.engines.llama_scores import score
 from falconry.engines.llama_server import EventReader, completion
 from falconry.engines.llama_vocabulary import Vocabulary
@@ -69,6 +70,9 @@ class LlamaCppEngine(Engine):
     def __init__(self, model: Path, options: LlamaCppOptions) -> None:
         self._model = model.absolute()
         self.parallel = options.slots
+        if options.speculates:
+            # The server tells no logprobs of tokens that were guessed (llama.cpp issue 27972).
+            self.extras = ALL_EXTRAS - {"top_logprobs"}
         self._context_length: int | None = None
         self._native_tools: bool | None = None
         self._slots = Slots(options.slots)
@@ -282,6 +286,7 @@ class LlamaCppEngine(Engine):
 
     async def _refuse_what_cannot_be(self, prompt: Prompt, params: SamplingParams, extras: Extras) -> None:
         """Raise NotSupported or InvalidRequest for what the server would not do, or do wrong."""
+        self._refuse_extras(extras)
         if isinstance(prompt, TokenPrompt):
             await self._vocabulary.check(prompt.ids)
         await self._vocabulary.check(token for token, _ in params.logit_bias)

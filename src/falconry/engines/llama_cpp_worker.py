@@ -70,6 +70,14 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--threads-http", type=int, required=True)
     parser.add_argument("--log-verbosity", type=int, required=True)
     parser.add_argument("--lora", action="append", default=[])
+    parser.add_argument("--cache-type-k", choices=["f16", "q8_0", "q4_0"], default="f16")
+    parser.add_argument("--cache-type-v", choices=["f16", "q8_0", "q4_0"], default="f16")
+    parser.add_argument("--flash-attn", choices=["auto", "on", "off"], default="auto")
+    parser.add_argument("--spec-type", choices=["ngram-simple"])
+    parser.add_argument("--spec-ngram-simple-size-n", type=int, default=0)
+    parser.add_argument("--spec-ngram-simple-size-m", type=int, default=0)
+    parser.add_argument("--model-draft")
+    parser.add_argument("--spec-draft-n-max", type=int, default=0)
     parser.add_argument("--no-ui", action="store_true")
     parser.add_argument("--offline", action="store_true")
     parser.add_argument("--embeddings", action="store_true")
@@ -104,6 +112,10 @@ def _serve(options: argparse.Namespace) -> Any:
     params.embedding = options.embeddings
     if options.pooling:
         params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+    params.cache_type_k = _cache_type(options.cache_type_k)
+    params.cache_type_v = _cache_type(options.cache_type_v)
+    params.flash_attn_type = _flash_attention(options.flash_attn)
+    _speculate(params.speculative, options)
     params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(path, 1.0) for path in options.lora]
     # Its defaults reflect every origin, with credentials.
     params.cors_origins = "localhost"
@@ -112,6 +124,36 @@ def _serve(options: argparse.Namespace) -> Any:
         return xllamacpp.Server(params)
     except RuntimeError as error:
         sys.exit(str(error))
+
+
+def _cache_type(name: str) -> Any:
+    import xllamacpp
+
+    return getattr(xllamacpp.ggml_type, f"GGML_TYPE_{name.upper()}")
+
+
+def _flash_attention(name: str) -> Any:
+    import xllamacpp
+
+    words = {"auto": "AUTO", "on": "ENABLED", "off": "DISABLED"}
+    return getattr(xllamacpp.llama_flash_attn_type, f"LLAMA_FLASH_ATTN_TYPE_{words[name]}")
+
+
+def _speculate(params: Any, options: argparse.Namespace) -> None:
+    """Have the next tokens guessed, by a draft model or by what stood there before."""
+    import xllamacpp
+
+    kinds = xllamacpp.common_speculative_type
+    if options.model_draft:
+        params.types = [kinds.COMMON_SPECULATIVE_TYPE_DRAFT_SIMPLE]
+        params.draft.mparams.path = options.model_draft
+        params.draft.n_max = options.spec_draft_n_max
+        params.draft.cpuparams.n_threads = options.threads
+        params.draft.cpuparams_batch.n_threads = options.threads_batch
+    elif options.spec_type:
+        params.types = [kinds.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE]
+        params.ngram_simple.size_n = options.spec_ngram_simple_size_n
+        params.ngram_simple.size_m = options.spec_ngram_simple_size_m
 
 
 def _leave(host: str) -> Callable[[], NoReturn]:

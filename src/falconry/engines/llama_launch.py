@@ -6,11 +6,13 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 
 from falconry.engines import llama_cpp_worker
+from falconry.engines.draft import may_draft
+from falconry.engines.llama_options import LlamaCppOptions, as_flags
 from falconry.engines.local_http import Address
 from falconry.engines.supervisor import Launch
 from falconry.errors import EngineError, EngineUnavailable
@@ -28,31 +30,6 @@ _BATCH, _GPU_BATCH = 64, 512
 EMBEDDING_TOKENS = 2048
 """Tokens of one text that become a vector. Such a text is read in one batch, whose buffers lie in memory from the
 start."""
-
-
-@dataclass(frozen=True, slots=True)
-class LlamaCppOptions:
-    """How to run a model.
-
-    Attributes:
-        context_length: tokens that prompt and reply of one slot may have together; None for the model's own, at
-            most 8192. No model gets more than it was trained with.
-        threads: None for what the measurements in docs/design.md recommend.
-        slots: replies that are written at the same time; further ones wait.
-        prompt_cache_mib: memory for the prompts of other conversations, in MiB.
-        cache_reuse: the shortest run of tokens that is kept, by shifting, when something before it was dropped; 0 keeps
-            the common beginning only, as most servers do.
-        llama_server: a llama-server binary in place of the built-in one.
-        start_timeout: seconds until the model must be loaded.
-    """
-
-    context_length: int | None = None
-    threads: int | None = None
-    slots: int = 2
-    prompt_cache_mib: int = 256
-    cache_reuse: int = 32
-    llama_server: Path | None = None
-    start_timeout: float = 300.0
 
 
 def launch(
@@ -116,6 +93,7 @@ def _command(
     adapters: Callable[[], Sequence[Path]], model: Path, options: LlamaCppOptions, address: Address
 ) -> list[str]:
     header = header_of(model)
+    options = _with_draft(options, model, header)
     slot = options.context_length or min(header.context_length or _DEFAULT_CONTEXT, _DEFAULT_CONTEXT)
     loras = adapters()
     if loras:  # the cache of prompts would mix what they made of them; engines/llama_adapters.py
@@ -125,11 +103,19 @@ def _command(
     return [*_server(options), *flags, *named, "--no-ui", "--offline"]
 
 
+def _with_draft(options: LlamaCppOptions, model: Path, header: Header) -> LlamaCppOptions:
+    """The same without a draft model that is none for this model. Raises BadModelFile for one that cannot be read."""
+    draft = options.draft
+    if draft is None or may_draft(draft, header_of(draft), model, header):
+        return options
+    return replace(options, draft=None)
+
+
 def _embedding_command(model: Path, options: LlamaCppOptions, address: Address) -> list[str]:
     """One slot, and no cache: every text is read once."""
     slot = min(options.context_length or EMBEDDING_TOKENS, EMBEDDING_TOKENS)
     slot = min(header_of(model).context_length or slot, slot)
-    single = replace(options, slots=1, prompt_cache_mib=0, cache_reuse=0)
+    single = replace(options, slots=1, prompt_cache_mib=0, cache_reuse=0, speculation="off", draft=None)
     flags = _flags(model, single, address, slot, slot)
     return [*_server(options), *flags, "--no-ui", "--offline", "--embeddings", "--pooling", "mean"]
 
@@ -159,6 +145,7 @@ def _flags(model: Path, options: LlamaCppOptions, address: Address, slot: int, b
         "--threads-batch": threads,
         "--threads-http": options.slots + SPARE_THREADS,
         "--log-verbosity": 2,
+        **as_flags(options),
     }
     return [str(part) for flag in flags.items() for part in flag]
 

@@ -40,7 +40,15 @@ from falconry.protocols.openai import message_list, read_chunk, tool_fields
 
 UNTOLD = Token(-1, "\ufffd", logprob=0.0)
 """Stands for a token that the server did not tell of."""
-_LAST_FIELDS = ["content", "stop_type", "tokens_evaluated", "tokens_predicted", "timings/cache_n"]
+_LAST_FIELDS = [
+    "content",
+    "stop_type",
+    "tokens_evaluated",
+    "tokens_predicted",
+    "timings/cache_n",
+    "timings/draft_n",
+    "timings/draft_n_accepted",
+]
 """Of the last event of /completion, which would otherwise repeat the prompt and all params."""
 
 
@@ -176,7 +184,8 @@ class EventReader:
                 tokens = read_tokens({"content": event.get("completion_probabilities", [])})
                 self._keep(event["content"], tokens, event["tokens_predicted"])
             return Delta(event["content"])
-        usage = Usage(event["tokens_evaluated"], event["tokens_predicted"], event.get("timings/cache_n", 0))
+        timings = (event.get(f"timings/{name}", 0) for name in ("cache_n", "draft_n", "draft_n_accepted"))
+        usage = Usage(event["tokens_evaluated"], event["tokens_predicted"], *timings)
         self._keep(event["content"])
         return Delta(event["content"], finish_reason=_finish(event["stop_type"]), usage=usage)
 

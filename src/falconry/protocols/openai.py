@@ -208,7 +208,11 @@ def _read_usage(body: Mapping[str, object]) -> Usage | None:
     cached = details.get("cached_tokens") if isinstance(details, Mapping) else None
     if cached is None and isinstance(timings, Mapping):  # llama.cpp
         cached = timings.get("cache_n")
-    return Usage(usage["prompt_tokens"], _count(usage.get("completion_tokens")), _count(cached))
+    drafted, accepted = 0, 0
+    if isinstance(timings, Mapping):
+        drafted, accepted = _count(timings.get("draft_n")), _count(timings.get("draft_n_accepted"))
+    written = _count(usage.get("completion_tokens"))
+    return Usage(usage["prompt_tokens"], written, _count(cached), drafted, accepted)
 
 
 def _string(value: object) -> str:

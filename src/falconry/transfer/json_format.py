@@ -233,9 +233,8 @@ def _read_params(fields: Fields) -> SamplingParams:
 
 
 def _read_usage(fields: Fields) -> Usage:
-    return Usage(
-        *(fields.integer(name, 0, 2**53, default=0) for name in ("prompt_tokens", "completion_tokens", "cached_tokens"))
-    )
+    names = ("prompt_tokens", "completion_tokens", "cached_tokens", "drafted_tokens", "accepted_tokens")
+    return Usage(*(fields.integer(name, 0, 2**53, default=0) for name in names))
 
 
 def _read_context(fields: Fields) -> ContextUse:
