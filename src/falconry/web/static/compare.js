@@ -5,6 +5,7 @@ import { Round } from "./compare_round.js";
 import { Start } from "./compare_start.js";
 import { Composer } from "./composer.js";
 import { announce, button, el, language, notice, present, t } from "./dom.js";
+import { read as readModels, titleOf } from "./model_list.js";
 import * as options from "./options.js";
 import { register } from "./shortcuts.js";
 import * as sidebar from "./sidebar.js";
@@ -166,7 +167,7 @@ const actions = {
   reveal: () => attempt(async () => {
     await post(`/api/comparisons/${page.id}/reveal`);
     await reload();
-    announce(page.told.models.map((model, place) => `${t("compare_letter", { letter: "ABCD"[place] })}: ${model}`).join(", "));
+    announce(page.told.models.map((model, place) => `${t("compare_letter", { letter: "ABCD"[place] })}: ${titleOf(model)}`).join(", "));
     page.rounds.at(-1)?.row.focus({ preventScroll: true });
   }),
   chat: (place) => attempt(async () => {
@@ -199,6 +200,7 @@ function keydown(event) {
 
 export async function mount(element) {
   element.replaceChildren(scroller);
+  readModels().catch(console.error);
   composer = new Composer({ send, stop, clear, changed: () => { /* there is no gauge: each model counts for itself */ } });
   scroller.addEventListener("scroll", () => { stuck = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR; }, { passive: true });
   new ResizeObserver(() => { if (stuck) scroller.scrollTop = 1e9; }).observe(rounds);

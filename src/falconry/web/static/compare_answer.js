@@ -2,6 +2,7 @@
 import { Blocks } from "./blocks.js";
 import { button, copy, el, t } from "./dom.js";
 import { figures, tellEnding } from "./endings.js";
+import { nameOf, titleOf } from "./model_list.js";
 
 export const LETTERS = ["A", "B", "C", "D"];
 
@@ -22,11 +23,11 @@ export class Answer {
     this.facts = el("span", { className: "f-facts f-muted" });
     this.foot = el("footer", { className: "f-actions" }, this.copying, this.chat, this.facts);
     this.best = el("span", { className: "f-best", hidden: true }, t("compare_best"));
-    const name = model ?? t("compare_hidden_name");
+    const name = model ? titleOf(model) : t("compare_hidden_name");
     this.element = el(
       "article", { className: "f-answer f-reply", tabIndex: -1, aria: { label: t("compare_answer", { letter: this.letter, model: name }) } },
       el("header", { className: "f-answer-head" }, el("b", { className: "f-letter" }, this.letter),
-        el("h3", { className: model ? "" : "f-muted" }, el("bdi", {}, name)), this.best),
+        el("h3", { className: model ? "" : "f-muted" }, model ? nameOf(model) : el("bdi", {}, name)), this.best),
       el("div", { className: "f-answer-body" }, this.details, this.text.element, this.dots, this.ending),
       this.foot,
     );

@@ -3,6 +3,7 @@ import { get, post } from "./api.js";
 import { IntervalPlot } from "./compare_plot.js";
 import { button, el, t } from "./dom.js";
 import { attempt, table } from "./forms.js";
+import { titleOf } from "./model_list.js";
 
 const percent = (share) => `${Math.round(share * 100)} %`;
 const points = (value) => String(Math.round(value));
@@ -45,7 +46,7 @@ export class Results {
   }
 
   plot(found, many) {
-    const rows = found.models.map(({ model, rate, strength }) => ({ name: model, ...(many ? strength : rate) }));
+    const rows = found.models.map(({ model, rate, strength }) => ({ name: titleOf(model), ...(many ? strength : rate) }));
     const made = new IntervalPlot(t(many ? "compare_strength" : "compare_rate"));
     // Drawn when it is in the page and has a width.
     requestAnimationFrame(() => made.draw(rows, many ? { format: points, middle: 1000 } : { format: percent, middle: 0.5, range: [0, 1] }));
@@ -55,12 +56,12 @@ export class Results {
   ranking(found, many) {
     const columns = [t("model"), t("compare_won"), t("compare_tied"), t("compare_lost"), t("compare_rate"), ...(many ? [t("compare_strength")] : [])];
     const rows = found.models.map(({ model, won, tied, lost, rate, strength }) => [
-      el("b", {}, model), String(won), String(tied), String(lost), between(rate, percent), ...(many ? [between(strength, points)] : [])]);
+      el("b", {}, titleOf(model)), String(won), String(tied), String(lost), between(rate, percent), ...(many ? [between(strength, points)] : [])]);
     return table(columns, rows, t("compare_results"));
   }
 
   pairs(pairs) {
-    const rows = pairs.map((pair) => [`${pair.first} ${t("compare_versus")} ${pair.second}`, String(pair.votes), between(pair.rate, percent), verdict(pair)]);
+    const rows = pairs.map((pair) => [`${titleOf(pair.first)} ${t("compare_versus")} ${titleOf(pair.second)}`, String(pair.votes), between(pair.rate, percent), verdict(pair)]);
     return table([t("compare_pair"), t("compare_votes_column"), t("compare_rate_first"), t("compare_says")], rows, t("compare_pairs"));
   }
 }
@@ -68,7 +69,7 @@ export class Results {
 /** What the votes say of two models, in a sentence. */
 function verdict({ first, second, verdict: said, needed }) {
   if (said === "first" || said === "second") {
-    const [better, worse] = said === "first" ? [first, second] : [second, first];
+    const [better, worse] = (said === "first" ? [first, second] : [second, first]).map(titleOf);
     return t("compare_better", { better, worse });
   }
   if (needed === null) return t("compare_even");

@@ -3,6 +3,7 @@ import { get, remove } from "./api.js";
 import { LETTERS } from "./compare_answer.js";
 import { button, dialog, el, mark, store, t } from "./dom.js";
 import { ago, attempt } from "./forms.js";
+import { read as readModels, titleOf } from "./model_list.js";
 
 const FEWEST = 2, MOST = 4, PAGE = 20;
 
@@ -38,7 +39,7 @@ export class Start {
 
   /** Reads models and earlier comparisons anew. */
   async refresh() {
-    this.known = (await get("/api/models")).models;
+    this.known = await readModels();
     const names = this.known.map(({ name }) => name);
     const { models, blind } = remembered();
     const kept = [...new Set(models)].filter((name) => names.includes(name)).slice(0, MOST);
@@ -114,7 +115,7 @@ export class Start {
 
   entry({ id, title, models, votes, updated_at }) {
     const link = el("a", { href: `/compare?id=${id}` }, el("b", {}, title || t("compare_untitled")),
-      el("span", { className: "f-muted" }, models ? models.join(` ${t("compare_versus")} `) : t("compare_names_hidden")));
+      el("span", { className: "f-muted" }, models ? models.map(titleOf).join(` ${t("compare_versus")} `) : t("compare_names_hidden")));
     link.onclick = (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
       event.preventDefault();

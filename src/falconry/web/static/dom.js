@@ -22,6 +22,7 @@ export function el(tag, { dataset, aria, ...properties } = {}, ...children) {
 
 const PATHS = {
   copy: "M9 9h10v11H9zM5 15V4h10v2",
+  alert: "M12 4.5 21 20H3zM12 10.5v4M12 17.3h.01",
   check: "m5 12.5 4.5 4.5L19 7.5",
   again: "M20 11a8 8 0 1 0-2.3 6.2M20 4.5V11h-6.5",
   resume: "M5 5v14M9 6l10 6-10 6z",
@@ -57,6 +58,7 @@ const PATHS = {
   sliders: "M4 7.5h9M19 7.5h1M4 16.5h1M11 16.5h9M16 10a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5zM8 19a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5z",
   download: "M12 4v11M7 10.5l5 5 5-5M4.5 20h15",
   upload: "M12 16V5M7 9.5l5-5 5 5M4.5 20h15",
+  pause: "M9 5.5v13M15 5.5v13",
   undo: "M4.5 5v5.5H10M5 10.5a7.5 7.5 0 1 1 .5 6",
   link: "M9.5 14.5l5-5M10.5 7.5l2.3-2.3a4.2 4.2 0 0 1 6 6l-2.3 2.3M13.5 16.5l-2.3 2.3a4.2 4.2 0 0 1-6-6l2.3-2.3",
 };

@@ -1,6 +1,8 @@
 // The model picker: fed from the API, remembered per browser, and set by what a conversation was answered with.
 import { get } from "./api.js";
 import { fileSize, store, t } from "./dom.js";
+import * as known from "./model_list.js";
+import * as state from "./model_state.js";
 
 const ENGINES = { openai: "API", tgi: "TGI" };
 let models = [];
@@ -17,17 +19,19 @@ export const onChoice = (listener) => listeners.add(listener);
 
 const supportsOf = (name) => asked.get(name) ?? models.find((model) => model.name === name)?.supports ?? null;
 
-function label({ title, engine, size }) {
-  const more = size ? fileSize(size) : ENGINES[engine];
-  return more ? `${title} · ${more}` : title;
+function label({ title, engine, size, state: now }) {
+  const more = [size ? fileSize(size) : ENGINES[engine], now === "failed" && t("picker_failed")];
+  return [title, ...more.filter(Boolean)].join(" · ");
 }
 
 /** For Gradio's dropdown, at load, when it is opened and when a choice was made for it: nothing where nothing changed. */
 export async function refresh() {
-  models = (await get("/api/models")).models;
+  models = await known.read();
   const names = models.map((model) => model.name);
   const wanted = [wished, chosen, store.get("model")].find((name) => names.includes(name));
   pick(wanted ?? models.find((model) => model.default)?.name ?? names[0] ?? null);
+  state.mount();
+  state.show(chosen);
   const offered = offer();
   if (offered === shown) return { __type__: "update" };
   shown = offered;
@@ -40,6 +44,7 @@ const offer = () => JSON.stringify([models.map((model) => [label(model), model.n
 function pick(name) {
   if (name === chosen) return;
   chosen = name;
+  state.show(name);
   listeners.forEach((listener) => listener(name));
   ask(name).catch(console.error);
 }
@@ -55,7 +60,8 @@ async function ask(name) {
 /** A reply has ended: by then it is known what the server has refused, and what was left out of the request for that. */
 export async function learn() {
   const before = supports();
-  models = (await get("/api/models")).models;
+  models = await known.read();
+  state.show(chosen);
   const now = models.find((model) => model.name === chosen);
   if (!now) return;
   asked.set(chosen, now.supports);
@@ -77,11 +83,21 @@ export const names = () => ({
 
 /** The person chose a model. */
 export function choose(name) {
+  backToTheBox();
   if (!name || name === chosen) return;
   wished = null;
   store.set("model", name);
   pick(name);
+  state.prepare(name);
   shown = offer(); // the dropdown shows it already
+}
+
+/** The dropdown lets go of the focus when a choice is made: it goes back to where one writes, unless it went elsewhere. */
+function backToTheBox() {
+  if (!matchMedia("(pointer: fine)").matches) return; // there a keyboard would come up
+  setTimeout(() => {
+    if (document.activeElement === document.body) document.querySelector("#prompt textarea, #completion-prompt textarea")?.focus();
+  }, 50);
 }
 
 /** A conversation or a persona wants a model; null is the one that the browser remembers. */

@@ -3,6 +3,7 @@ import { Blocks } from "./blocks.js";
 import { button, copy, el, t } from "./dom.js";
 import { figures, tellEnding } from "./endings.js";
 import { showPrompt } from "./gauge.js";
+import { nameOf } from "./model_list.js";
 import { Rating } from "./rating.js";
 import { Versions } from "./versions.js";
 import { time } from "./when.js";
@@ -17,12 +18,13 @@ export class Reply {
     this.summary = el("summary");
     this.details = el("details", { className: "f-thinking", hidden: true }, this.summary, this.thinking.element);
     this.dots = el("div", { className: "f-dots", role: "img", aria: { label: t("waiting") } }, el("i"), el("i"), el("i"));
+    this.waiting = el("p", { className: "f-loading f-muted", hidden: true });
     this.ending = el("div", { className: "f-ending", hidden: true });
     this.unheard = el("p", { className: "f-unheard f-muted", role: "note", hidden: true });
     this.foot = this.makeFoot(message);
     this.element = el(
       "article", { className: "f-turn f-reply", dataset: { id: message.id }, tabIndex: -1, aria: { label: t("assistant") } },
-      el("h2", { className: "f-hidden" }, t("assistant")), this.persona, this.details, this.text.element, this.dots, this.ending, this.unheard, this.foot,
+      el("h2", { className: "f-hidden" }, t("assistant")), this.persona, this.details, this.text.element, this.dots, this.waiting, this.ending, this.unheard, this.foot,
     );
     this.update(message);
   }
@@ -79,10 +81,20 @@ export class Reply {
   patch(news) {
     if (news.text) this.text.patch(news.text);
     if (news.thinking) this.thinking.patch(news.thinking);
+    if (news.loading !== undefined) this.showLoading(news.loading);
     for (const name of ["left_out", "start_id", "thinking_seconds"]) {
       if (news[name] !== undefined) this.message[name] = news[name];
     }
     this.show();
+  }
+
+  /** Its model is not there yet: null when it is. */
+  showLoading(loading) {
+    this.waiting.hidden = !loading;
+    if (!loading) return;
+    const { title, progress } = loading;
+    this.waiting.textContent = progress === null ? t("reply_loading", { model: title })
+      : t("reply_loading_percent", { model: title, percent: Math.round(progress * 100) });
   }
 
   show() {
@@ -95,6 +107,7 @@ export class Reply {
     this.key = key;
     this.element.dataset.status = status;
     this.element.setAttribute("aria-busy", running);
+    if (!running) this.showLoading(null);
     this.dots.hidden = !running || hasText || hasThinking;
     this.details.hidden = !hasThinking;
     if (hasThinking) {
@@ -111,8 +124,9 @@ export class Reply {
 
   /** Model, tokens and speed; their last one stands before the time. */
   showFacts() {
-    const parts = [this.message.model, ...figures(this.message)];
-    this.facts.replaceChildren(...parts.filter(Boolean).flatMap((part) => [el("bdi", {}, part), " · "]));
+    const { model } = this.message;
+    const parts = [model && nameOf(model), ...figures(this.message).map((part) => el("bdi", {}, part))];
+    this.facts.replaceChildren(...parts.filter(Boolean).flatMap((part) => [part, " · "]));
   }
 
   showEnding(status, hasText) {
