@@ -51,7 +51,9 @@ def model_files_router(services: Services) -> APIRouter:
     @admin
     async def delete(body: ModelFile) -> Json:
         """Delete a model that lies in Falconry's own folder. `freed` is in bytes."""
-        return {"freed": await asyncio.to_thread(remove_model, settings, body.name)}
+        freed = await asyncio.to_thread(remove_model, settings, body.name)
+        await services.shelf.refresh()
+        return {"freed": freed}
 
     return router
 

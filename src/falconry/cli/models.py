@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from falconry.models.local import LocalModel
     from falconry.settings import Settings
 
-VERBS = ("show",)
+VERBS = ("show", "pull", "downloads", "remove")
 _COLUMNS = ("name", "kind", "parameters", "size", "context", "source", "state")
 _LOCAL_ENGINES = ("llama_cpp", "transformers")
 
@@ -61,11 +61,11 @@ def command(ctx: click.Context, /, debug: bool, as_json: bool, **flags: str | No
 
 def _all(settings: Settings) -> list[tuple[ModelInfo | None, LocalModel | None]]:
     """What can be chosen, then what else lies here: adapters, projectors, and what cannot be used."""
-    from falconry.engines.shelf import open_pool  # not needed for --help
+    from falconry.engines.shelf import whole_pool  # not needed for --help
     from falconry.models.local import find_models
 
     local = {model.name: model for model in find_models(settings)}
-    chosen = open_pool(settings).models()
+    chosen = whole_pool(settings).models()
     models: list[tuple[ModelInfo | None, LocalModel | None]] = [
         (info, local.pop(info.name, None) if info.engine in _LOCAL_ENGINES else None) for info in chosen
     ]
