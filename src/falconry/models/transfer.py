@@ -59,6 +59,16 @@ def _take(folder: DownloadFolder, download_id: str) -> IO[bytes] | None:
     return None
 
 
+def is_held(folder: DownloadFolder, download_id: str) -> bool:
+    """Whether some process fetches it at this moment."""
+    if not folder.lock_path(download_id).exists():
+        return False
+    file = _take(folder, download_id)
+    if file is not None:
+        file.close()
+    return file is None
+
+
 class Transfer:
     """The work on one plan, by whoever holds its lock.
 
