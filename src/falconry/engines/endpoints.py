@@ -29,6 +29,7 @@ from falconry.settings import Endpoint, Settings
 TEST_SECONDS = 4.7
 """A test as a whole; what is left after the questions is for the model's token."""
 FRESH_SECONDS = 600.0
+LONGEST_NAME = 200
 MOST_CHOICES = 200
 """Models of one endpoint in the picker. Who wants another one of a service with more chooses it by name."""
 _AT_ONCE = 16
@@ -223,6 +224,12 @@ class Endpoints:
 
         Raises InvalidRequest with the code and the sentence of what is wrong, StorageError.
         """
+        if not draft.name.strip() or not draft.name.isprintable() or len(draft.name) > LONGEST_NAME:
+            raise InvalidRequest(
+                f"An endpoint's name has 1 to {LONGEST_NAME} letters, all of which can be seen.",
+                code="endpoint_bad_name",
+                limit=LONGEST_NAME,
+            )
         if any(endpoint.name == draft.name for endpoint in self._settings.all_endpoints()):
             raise in_settings(draft.name)
         old = next((each for each in self._store.all() if each.name == draft.name), None)

@@ -28,6 +28,21 @@ FEATURES: Mapping[EndpointKind, frozenset[Feature]] = {
 """What our engines ask of each kind of server, and what they are made for; docs/endpoints.md has the routes."""
 
 
+KIND_NAMES: Mapping[EndpointKind, str] = {
+    "auto": "?",
+    "openai": "OpenAI API",
+    "tgi": "TGI",
+    "vllm": "vLLM",
+    "sglang": "SGLang",
+    "llama_cpp": "llama.cpp",
+    "ollama": "Ollama",
+    "lm_studio": "LM Studio",
+    "huggingface": "Hugging Face",
+    "falconry": "Falconry",
+}
+"""What people call them, in every language."""
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteModel:
     """A model that a server lists.
