@@ -75,7 +75,9 @@ def as_flags(options: LlamaCppOptions) -> dict[str, object]:
     return flags
 
 
-_DRAFT = {"--spec-draft-n-max": 4}
+# The wheel multiplies four columns at a time: checking seven guesses and the token before them costs as much as 3.3
+# tokens written one by one, checking eight guesses as much as 4 (docs/design.md, `make bench-speculation`).
+_DRAFT = {"--spec-draft-n-max": 3}
 """Tokens that the draft model guesses at once."""
-_NGRAM = {"--spec-type": "ngram-simple", "--spec-ngram-simple-size-n": 6, "--spec-ngram-simple-size-m": 8}
-"""What followed the last time that six tokens stood there, eight tokens of it."""
+_NGRAM = {"--spec-type": "ngram-simple", "--spec-ngram-simple-size-n": 6, "--spec-ngram-simple-size-m": 7}
+"""Seven tokens of what followed when the last six tokens stood there before."""
