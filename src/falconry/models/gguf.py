@@ -62,16 +62,16 @@ def read_header(path: Path) -> Header:
 
     Raises BadModelFile for whatever is no sound GGUF file that llama.cpp could read.
     """
+    if part_number(path) > 1:
+        raise _not_first(path)
     first = read_part(path)
     count = first.metadata.get("split.count", 1)
     if not isinstance(count, int) or count <= 1:
         return first
     if count > _PART_LIMIT:
         raise bad_file("model_file_count", path, what="parts", count=count, limit=_PART_LIMIT)
-    if (number := first.metadata.get("split.no")) != 0:
-        named = _SPLIT.fullmatch(path.name)
-        start = f"{named['stem']}-00001-of-{named['count']}.gguf" if named and number else "…-00001-of-….gguf"
-        raise bad_file("model_file_not_first", path, first=start)
+    if first.metadata.get("split.no") != 0:
+        raise bad_file("model_file_not_first", path, first="…-00001-of-….gguf")
     return _joined(path, first, [_part(path, number, count) for number in range(2, count + 1)])
 
 
@@ -93,6 +93,15 @@ def part_number(path: Path) -> int:
     """Which part of a model a file is by its name: 1 for the first, and for one that is whole."""
     named = _SPLIT.fullmatch(path.name)
     return int(named["number"]) if named else 1
+
+
+def _not_first(path: Path) -> BadModelFile:
+    """The error for what is a later part by its name."""
+    count = len(part_paths(path))
+    first = _part_path(path, 1, count)
+    if first.exists():
+        return bad_file("model_file_not_first", path, first=first.name)
+    return bad_file("model_file_part_missing", path, count=count, missing=first.name)
 
 
 def _part_path(first: Path, number: int, count: int) -> Path:
