@@ -18,7 +18,7 @@ from falconry.models.hub import Hub
 from falconry.models.meter import Meter
 from falconry.models.part import RESERVE
 from falconry.models.planner import Find, make_plan
-from falconry.models.transfer import Transfer, locked
+from falconry.models.transfer import Transfer, is_held, locked
 from falconry.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -248,6 +248,8 @@ class Downloads:
             await asyncio.wait([entry.task])
             if entry.state in ACTIVE:  # it had not even begun
                 entry.state = ending
+                if ending == "cancelled" and not await asyncio.to_thread(is_held, self._folder, download_id):
+                    await asyncio.to_thread(self._folder.forget, download_id)
         elif entry.state in ("failed", "paused") and ending == "cancelled":
             await asyncio.to_thread(self._folder.forget, download_id)
             entry.state = "cancelled"

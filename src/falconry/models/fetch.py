@@ -171,8 +171,8 @@ class Fetch:
                     if len(pending) >= _BLOCK or monotonic() - written > _PATIENCE:
                         await self._write(pending, answer)
                         written = monotonic()
-        except TemporaryFailure:
-            await self._write(pending, answer)
+        except (TemporaryFailure, asyncio.CancelledError):  # cut off, or paused: what has arrived is kept
+            await asyncio.shield(self._write(pending, answer))
             raise
         await self._write(pending, answer)
         if self._part.size < self._file.size:
