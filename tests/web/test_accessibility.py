@@ -78,7 +78,9 @@ async def test_search_with_hits(open_page: OpenPage, site: Site) -> None:
 
 
 @looks
-@pytest.mark.parametrize("path", ["/compare", "/compare?results", "/complete", "/account", "/admin"])
+@pytest.mark.parametrize(
+    "path", ["/compare", "/compare?results", "/complete", "/models", "/models#catalog", "/account", "/admin"]
+)
 async def test_other_pages(open_page: OpenPage, path: str, look: dict[str, Any]) -> None:
     page = await open_page(path, **look)
     if path in ("/account", "/admin"):

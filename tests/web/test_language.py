@@ -55,7 +55,7 @@ async def english_on(page: Page) -> set[str]:
     return {text for text in latin - mixed if not FIGURE.fullmatch(text)} - NAMES | (mixed - quoting)
 
 
-@pytest.mark.parametrize("path", ["/", "/compare", "/complete", "/account", "/admin"])
+@pytest.mark.parametrize("path", ["/", "/compare", "/complete", "/models", "/models#catalog", "/account", "/admin"])
 async def test_a_chinese_page_is_chinese(open_page: OpenPage, path: str) -> None:
     page = await open_page(path, locale="zh-CN")
     if path in ("/account", "/admin"):

@@ -67,7 +67,7 @@ async def test_a_conversation_fits(open_page: OpenPage, site: Site, screen: dict
 
 
 @pytest.mark.parametrize("screen", [PHONE, ZOOMED], ids=["phone", "zoomed"])
-@pytest.mark.parametrize("path", ["/", "/compare", "/complete", "/account", "/admin"])
+@pytest.mark.parametrize("path", ["/", "/compare", "/complete", "/models", "/models#catalog", "/account", "/admin"])
 async def test_a_page_fits(open_page: OpenPage, path: str, screen: dict[str, Any]) -> None:
     page = await open_page(path, **screen)
     await fits(page)

@@ -1,10 +1,11 @@
 """The live view of the models page: it is told what changed, and asks for that.
 
-    models      what can be chosen, loaded, or found on disk is other than it was
+    models      what can be chosen, or how it is, is other than it was
+    files       what lies on this machine was looked through again
     downloads   a download began, went on or ended
     list        the person's list of conversations changed, for the page's sidebar
 
-All three at first, and then at most four times a second: of what changed more often, the page needs only the last.
+All of them at first, and then at most four times a second: of what changed more often, the page needs only the last.
 """
 
 from __future__ import annotations
@@ -68,7 +69,13 @@ class Changes:
 def models_view_router(services: Services) -> APIRouter:
     """`/view/models/events`."""
     router = APIRouter(prefix="/view/models", include_in_schema=False)
-    changes = Changes({"models": (services.pool.on_change,), "downloads": ()})
+    changes = Changes(
+        {
+            "models": (services.pool.on_change, services.shelf.on_change),
+            "files": (services.shelf.on_change,),
+            "downloads": (services.downloads.on_change,),
+        }
+    )
 
     @router.get("/events")
     @user("conversations")

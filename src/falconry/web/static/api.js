@@ -120,7 +120,7 @@ export class Live {
       this.onConnection(false);
       if (source.readyState === EventSource.CLOSED) this.retry(); // refused; otherwise the browser tries again
     };
-    for (const name of ["state", "changed", "snapshot", "patch", "status", "deleted", "list", "models", "downloads"]) {
+    for (const name of ["state", "changed", "snapshot", "patch", "status", "deleted", "list", "models", "files", "downloads"]) {
       source.addEventListener(name, (event) => {
         const data = JSON.parse(event.data);
         // One after the other: to handle one may take a request.

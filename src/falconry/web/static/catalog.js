@@ -2,6 +2,7 @@
 import { el, icon, t } from "./dom.js";
 import { CatalogEntry } from "./catalog_entry.js";
 import { fetchBox } from "./downloads.js";
+import { arrange } from "./forms.js";
 
 export class Catalog {
   constructor(admin, catalog) {
@@ -45,7 +46,7 @@ export class Catalog {
         && (!this.commercial.input.checked || entry.license?.commercial === true);
     };
     const shown = (this.order ?? []).filter(wanted);
-    this.list.replaceChildren(...shown.map(({ element }) => element));
+    arrange(this.list, shown.map(({ element }) => element));
     this.count.textContent = t("catalog_count", { count: shown.length });
   }
 }

@@ -2,7 +2,7 @@
 // whether a page looks or not.
 import { post, send } from "./api.js";
 import { announce, button, el, fileSize, icon, store, t } from "./dom.js";
-import { attempt, section } from "./forms.js";
+import { arrange, attempt, section } from "./forms.js";
 import * as data from "./models_data.js";
 import { duration, rememberSpeed } from "./models_figures.js";
 
@@ -65,13 +65,8 @@ export class Downloads {
       row.update(download);
       rememberSpeed(download);
     }
-    const wanted = shown.map(({ id }) => this.rows.get(id).element);
-    wanted.forEach((element, index) => this.list.children[index] !== element && this.list.insertBefore(element, this.list.children[index] ?? null));
-    for (const [id, row] of this.rows) {
-      if (shown.some((download) => download.id === id)) continue;
-      row.element.remove();
-      this.rows.delete(id);
-    }
+    arrange(this.list, shown.map(({ id }) => this.rows.get(id).element));
+    for (const [id, row] of this.rows) if (!this.list.contains(row.element)) this.rows.delete(id);
     this.tell(shown);
   }
 
@@ -94,6 +89,7 @@ class DownloadRow {
     this.figures = el("p", { className: "f-muted f-figure" });
     this.bar = el("progress", { className: "f-progress", max: 1 });
     this.wrong = el("p", { className: "f-wrong", hidden: true });
+    this.pause = button(t("fetch_pause"), "pause", () => attempt(() => this.end("pause")));
     this.cancel = button(t("fetch_cancel"), "close", () => attempt(() => this.end("cancel")));
     this.forget = button(t("fetch_forget"), "close", () => attempt(() => this.end("forget")));
     this.again = button(t("fetch_resume"), "again", () => fetching(this.again, () => fetchModel(this.download.wanted)), { label: true, className: "f-solid" });
@@ -103,14 +99,14 @@ class DownloadRow {
       "li", { className: "f-model" },
       el("div", { className: "f-model-line" },
         el("div", { className: "f-model-what" }, el("div", { className: "f-model-head" }, this.name), this.figures),
-        el("div", { className: "f-acts" }, this.chat, this.again, this.cancel, this.forget)),
+        el("div", { className: "f-acts" }, this.chat, this.again, this.pause, this.cancel, this.forget)),
       this.bar, this.wrong,
     );
   }
 
   async end(how) {
     const path = `/api/downloads/${encodeURIComponent(this.download.id)}`;
-    await (how === "cancel" ? send("POST", `${path}/cancel`) : send("DELETE", path));
+    await (how === "forget" ? send("DELETE", path) : send("POST", `${path}/${how}`));
     await data.downloads.refresh();
   }
 
@@ -130,9 +126,10 @@ class DownloadRow {
     this.chat.hidden = state !== "done" || !download.model;
     this.again.hidden = !resumes;
     this.again.lastElementChild.textContent = t(state === "failed" ? "fetch_again" : "fetch_resume");
+    this.pause.hidden = !isActive(download);
     this.cancel.hidden = !isActive(download) && state !== "paused";
     this.forget.hidden = !["failed", "done"].includes(state);
-    for (const [press, word] of [[this.again, state === "failed" ? "fetch_again" : "fetch_resume"], [this.cancel, "fetch_cancel"], [this.forget, "fetch_forget"], [this.chat, "chat_with"]]) {
+    for (const [press, word] of [[this.again, state === "failed" ? "fetch_again" : "fetch_resume"], [this.pause, "fetch_pause"], [this.cancel, "fetch_cancel"], [this.forget, "fetch_forget"], [this.chat, "chat_with"]]) {
       press.setAttribute("aria-label", `${t(word)}: ${title}`);
     }
   }

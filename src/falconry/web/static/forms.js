@@ -75,3 +75,17 @@ export async function attempt(work) {
     return void notice(error.message, { kind: "error", seconds: 12 });
   }
 }
+
+/** Makes elements the children of a list; those that are in their place already stay, with their focus. */
+export function arrange(list, elements) {
+  let next = list.firstElementChild;
+  for (const element of elements) {
+    if (element === next) next = next.nextElementSibling;
+    else list.insertBefore(element, next);
+  }
+  while (next) {
+    const after = next.nextElementSibling;
+    next.remove();
+    next = after;
+  }
+}

@@ -75,8 +75,9 @@ export class Advice {
 /** "5.1 GB of 16 GB memory free · 4 cores · NVIDIA T4, 15 GB" */
 function machineLine(machine) {
   const gpus = (machine.gpus ?? []).map((gpu) => [gpu.name, gpu.total_memory ? memorySize(gpu.total_memory) : null].filter(Boolean).join(t("comma")));
+  const known = machine.free_memory !== null && machine.total_memory !== null;
   return [
-    t("machine_memory", { free: memorySize(machine.free_memory), total: memorySize(machine.total_memory) }),
+    known ? t("machine_memory", { free: memorySize(machine.free_memory), total: memorySize(machine.total_memory) }) : t("machine_unknown"),
     t("machine_cores", { count: machine.cores }),
     ...(gpus.length ? gpus : [t("machine_no_gpu")]),
   ].join(" · ");

@@ -1,7 +1,7 @@
 // What is on this machine: the models that can be chosen, adapters under their base, and folded what cannot be used.
 import { post, send } from "./api.js";
 import { button, dialog, el, icon, notice, t } from "./dom.js";
-import { attempt } from "./forms.js";
+import { arrange, attempt } from "./forms.js";
 import * as data from "./models_data.js";
 import { ModelRow } from "./models_row.js";
 
@@ -53,11 +53,7 @@ export class Here {
     this.none.hidden = shown.length > 0;
     this.none.textContent = this.models.length ? t("models_filter_none") : t("models_none");
     this.place(this.list, under(shown));
-    for (const [name, row] of this.rows) {
-      if (row.element.isConnected && usable.some((model) => model.name === name)) continue;
-      row.element.remove();
-      this.rows.delete(name);
-    }
+    for (const [name, row] of this.rows) if (!this.list.contains(row.element)) this.rows.delete(name);
     this.showBroken();
     this.onCount?.(usable.length);
   }
@@ -75,8 +71,7 @@ export class Here {
       }
       return row.element;
     });
-    wanted.forEach((element, index) => list.children[index] !== element && list.insertBefore(element, list.children[index] ?? null));
-    while (list.children.length > wanted.length) list.lastElementChild.remove();
+    arrange(list, wanted);
   }
 
   row(model) {
@@ -129,7 +124,12 @@ const modelOf = (file) => file.model ?? file.name;
 
 /** Models, each with the adapters that stand on it; an adapter whose base is not shown stands by itself. */
 function under(models) {
-  const names = new Set(models.map((model) => model.name));
-  const roots = models.filter((model) => !model.base || !names.has(model.base));
-  return roots.map((model) => ({ model, adapters: models.filter((other) => other.base === model.name) }));
+  const branches = new Map(models.map((model) => [model.name, { model, adapters: [] }]));
+  for (const branch of branches.values()) {
+    const base = branch.model.base === branch.model.name ? undefined : branches.get(branch.model.base);
+    if (!base) continue;
+    base.adapters.push(branch.model);
+    branch.below = true;
+  }
+  return [...branches.values()].filter((branch) => !branch.below);
 }

@@ -33,8 +33,11 @@ export async function mount(element) {
 async function build(page, catalog) {
   const { role } = await get("/api/me");
   const admin = role === "admin";
-  const own = admin ? [data.models, data.files, data.downloads] : [data.models, data.files];
-  await Promise.all(own.map((source) => source.refresh())); // first, so that nothing is pushed down by what comes later
+  const wrong = el("div", { className: "f-stack f-wrongs", role: "alert" });
+  const tell = (error) => wrong.append(el("p", { className: "f-wrong" }, error.message));
+  const others = admin ? [data.files, data.downloads] : [data.files];
+  // First, so that nothing is pushed down by what comes later. What cannot be read is missing, and the rest is there.
+  await Promise.all([data.models.refresh(), ...others.map((source) => source.refresh().catch(tell))]);
   const here = new Here(admin);
   const parts = [
     { id: "here", name: t("models_here"), panel: here.element },
@@ -45,10 +48,11 @@ async function build(page, catalog) {
   here.onCount = (count) => bar.rename("here", t("models_here_count", { count }));
   here.show();
   const advice = new Advice(admin, catalog);
-  page.append(advice.element, ...(admin ? [new Downloads().element] : []), bar.element);
+  page.append(wrong, advice.element, ...(admin ? [new Downloads().element] : []), bar.element);
   const told = {
     list: () => sidebar.refresh(),
-    models: () => Promise.all([data.models.refresh(), data.files.refresh()]),
+    models: () => data.models.refresh(),
+    files: () => data.files.refresh(),
     downloads: () => admin && data.downloads.refresh(),
   };
   new Live("/view/models/events", (name) => told[name]?.(), connection);

@@ -60,6 +60,9 @@ export class ModelRow {
     this.reason.textContent = model.problem?.text ?? "";
     const loaded = state === "ready" || state === "loading";
     this.toggle.firstElementChild.textContent = t(loaded ? "here_unload" : "here_load");
+    const gone = model.engine === "missing"; // the settings name it, and it is not there
+    this.chat.hidden = gone;
+    this.toggle.hidden = gone;
     this.toggle.classList.toggle("f-away", loaded && !this.actions.unload);
     this.toggle.setAttribute("aria-label", `${t(loaded ? "here_unload" : "here_load")}: ${title}`);
   }
