@@ -32,6 +32,7 @@ in the details. Details never hold a key, a password or a prompt.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -227,6 +228,10 @@ class ModelTooLarge(EngineUnavailable):
 
     status = 507
     default_code = "model_too_large"
+
+    def __init__(self, message: str, details: Mapping[str, str | int | float], *, code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.details = dict(details)
 
 
 class EngineInterrupted(EngineError):

@@ -192,13 +192,13 @@ def too_large(name: str, fit: Fit) -> ModelTooLarge:
         f"{name} needs {needed} GiB of memory for a context of {fit.context_length} tokens, and {free} GiB are free."
     )
     if shorter and smaller:
-        return ModelTooLarge(f"{with_context} {shorter}; or {smaller}.", code="model_too_large_both", **details)
+        return ModelTooLarge(f"{with_context} {shorter}; or {smaller}.", details, code="model_too_large_both")
     if shorter:
-        return ModelTooLarge(f"{with_context} {shorter}.", code="model_too_large_context", **details)
+        return ModelTooLarge(f"{with_context} {shorter}.", details, code="model_too_large_context")
     if smaller:
         message = f"{start} {smaller[0].upper()}{smaller[1:]}."
-        return ModelTooLarge(message, code="model_too_large_quantization", **details)
-    return ModelTooLarge(f"{start} Choose a smaller model, or unload another one first.", **details)
+        return ModelTooLarge(message, details, code="model_too_large_quantization")
+    return ModelTooLarge(f"{start} Choose a smaller model, or unload another one first.", details)
 
 
 def default_batch(size: int) -> int:
