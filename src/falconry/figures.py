@@ -50,7 +50,7 @@ class Figures:
             "generations": {"total": self._total, "recent": len(recent), "failed": len(failed)},
             **_load(running),
             **_speed(work, now),
-            "memory": {"server": memory([_SELF]), "engines": memory(_children(_SELF))},
+            "memory": {"server": memory([_SELF]), "engines": engine_memory()},
             "models": [
                 {
                     "name": model.name,
@@ -116,6 +116,11 @@ def _quantile(values: Sequence[float], share: float) -> float | None:
 
 
 _SELF = Path("/proc/self")
+
+
+def engine_memory() -> int | None:
+    """Bytes in RAM of all processes that we started; None where nobody can tell."""
+    return memory(_children(_SELF))
 
 
 def memory(processes: Iterable[Path]) -> int | None:

@@ -16,7 +16,7 @@ from falconry import __version__
 from falconry.cli.terminal import Terminal
 from falconry.i18n import Language, table, translate
 
-VERBS = ("serve", "chat", "complete", "models", "users", "keys", "doctor")
+VERBS = ("serve", "chat", "complete", "models", "endpoints", "users", "keys", "bench", "doctor")
 HELP_NAMES = ["-h", "--help"]
 _HELP = {"help_option_names": HELP_NAMES}
 
