@@ -13,6 +13,7 @@ import pytest
 from falconry.cli.checks import Check, Doctor, free_memory
 from falconry.cli.doctor import can_chat
 from falconry.cli.terminal import Terminal
+from falconry.models.local_model import LocalModel
 from falconry.services import open_services
 from falconry.settings import Settings
 from tests.cli.conftest import Run
@@ -162,3 +163,12 @@ async def test_an_open_door_is_named(make_settings: MakeSettings) -> None:
 def test_free_memory_is_believable() -> None:
     free = free_memory()
     assert free is None or 2**20 < free < 2**50
+
+
+def test_models_without_a_gguf_say_what_they_need(make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = LocalModel("tiny", Path("tiny"), (), "safetensors", "folder", "model", 1)
+    monkeypatch.setattr("falconry.engines.transformers_launch.installed", lambda name: False)
+    some, none = (doctor(make_settings()).transformers(found) for found in ([folder], []))
+    assert (some.state, none.state) == ("warning", "ok")
+    assert 'pip install "falconry[transformers]"' in some.text
+    assert 'pip install "falconry[transformers]"' in none.text

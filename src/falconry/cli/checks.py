@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -23,9 +23,12 @@ from falconry.cli.listen import address_of, open_listener, reaches_only_here
 from falconry.cli.terminal import Terminal
 from falconry.engines.pool import EnginePool
 from falconry.engines.shelf import open_pool
+from falconry.engines.specs import LOCAL_KINDS
+from falconry.engines.transformers_launch import EXTRA, missing
 from falconry.errors import FalconryError, StorageError
 from falconry.messages import Message, ModelInfo, SamplingParams
 from falconry.models.local import find_models
+from falconry.models.local_model import LocalModel
 from falconry.settings import Settings
 from falconry.storage.check import check_database, count_users
 
@@ -67,7 +70,9 @@ class Doctor:
         yield await asyncio.to_thread(self.people)
         yield await self.port()
         yield self.browser()
-        broken = await asyncio.to_thread(self.broken_files)
+        found = await asyncio.to_thread(find_models, self._settings)
+        yield self.transformers(found)
+        broken = self.broken_files(found)
         for check in broken:
             yield check
         try:
@@ -180,7 +185,17 @@ class Doctor:
         text = self._say("browser", name=browser) if browser else self._say("browser_none")
         return Check(name, "ok", text)
 
-    def broken_files(self) -> list[Check]:
+    def transformers(self, found: Sequence[LocalModel]) -> Check:
+        """Whether models without a GGUF file can run; that they cannot matters where there are some."""
+        name, problem = self._say("check_transformers"), missing()
+        if problem is None:
+            text = self._say("transformers", torch=_version("torch"), transformers=_version("transformers"))
+            return Check(name, "ok", text)
+        if any(model.format == "safetensors" for model in found):
+            return Check(name, "warning", self._terminal.error(problem.as_dict()))
+        return Check(name, "ok", self._say("transformers_none", extra=EXTRA))
+
+    def broken_files(self, found: Sequence[LocalModel]) -> list[Check]:
         """The model files on this machine that cannot be used, each with the reason."""
         return [
             Check(
@@ -189,13 +204,13 @@ class Doctor:
                 self._terminal.error(model.problem.as_dict()),
                 model=model.name,
             )
-            for model in find_models(self._settings)
+            for model in found
             if model.problem is not None
         ]
 
     async def model(self, pool: EnginePool, model: ModelInfo) -> Check:
         """Let a model answer, and measure it: a local one its speed, an endpoint its first token's latency."""
-        local = model.engine == "llama_cpp"
+        local = model.engine in LOCAL_KINDS
         check = Check(self._say("check_model", name=model.name), "ok", "", model=model.name, default=model.default)
         try:
             async with asyncio.timeout(ENGINE_SECONDS if local else ENDPOINT_SECONDS):

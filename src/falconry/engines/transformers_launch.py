@@ -15,9 +15,10 @@ from pathlib import Path
 from falconry.engines.local_http import Address
 from falconry.engines.supervisor import Launch
 from falconry.errors import EngineError, EngineUnavailable
+from falconry.models.chat_template import check_chat_template
 from falconry.models.fit import MemoryEstimate
 from falconry.models.folder import ModelFolder, read_folder
-from falconry.models.json_file import read_json
+from falconry.models.json_file import read_json, read_json_where_there_is
 
 EXTRA = "falconry[transformers]"
 OLDEST = (5, 24)
@@ -92,6 +93,21 @@ def _folder_of(path: Path, *_version: int) -> ModelFolder:
     return read_folder(path)
 
 
+def chat_templates(folder: Path) -> list[str]:
+    """All that a folder has, in any of the three places where they are kept; most have one, some more by name."""
+    single = folder / "chat_template.jinja"
+    found: list[object] = [single.read_text("utf-8", "replace")] if single.is_file() else []
+    for name in ("tokenizer_config.json", "chat_template.json", "processor_config.json"):
+        value = read_json_where_there_is(folder, name).get("chat_template")
+        if isinstance(value, list):
+            found += [entry.get("template") for entry in value if isinstance(entry, dict)]
+        elif isinstance(value, dict):
+            found += value.values()
+        else:
+            found.append(value)
+    return [template for template in found if isinstance(template, str)]
+
+
 def estimate(path: Path, context_length: int | None = None) -> MemoryEstimate:
     """Bytes that a model will take when its whole context is used. Raises BadModelFile."""
     folder = folder_of(path)
@@ -122,6 +138,8 @@ def _command(folder: Path, options: TransformersOptions, address: Address) -> li
     if (problem := missing()) is not None:
         raise problem
     known = folder_of(folder)
+    for template in chat_templates(folder):
+        check_chat_template(template, folder)
     threads = options.threads or (1 if known.size < _SMALL else os.cpu_count() or 1)
     flags: dict[str, object] = {
         "--model": folder,
