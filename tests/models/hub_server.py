@@ -52,7 +52,7 @@ class HubServer:
 
     Attributes:
         faults: what the next requests to the store suffer, one each: `cut:BYTES`, `status:403`, `html`, `no_range`,
-            `length:BYTES`, `noise`, `endless`, `stall`, `etag:TEXT`, `gzip`, `short_range`.
+            `length:BYTES`, `noise`, `endless`, `stall`, `hold:BYTES`, `etag:TEXT`, `gzip`, `short_range`.
         always: the fault of all requests to the store for which `faults` has none.
         redirect: where the hub leads in place of the store.
         api: the fault of the hub's API: `status:429`, `nonsense`, `endless`.
@@ -70,6 +70,8 @@ class HubServer:
     retry_after: str | None = None
     url: str = ""
     store: str = ""
+    held: threading.Event = field(default_factory=threading.Event)
+    """Set when a `hold` has sent its bytes, and sends no more."""
     released: threading.Event = field(default_factory=threading.Event)
 
     def add(self, name: str, files: dict[str, bytes], **how: Any) -> None:
@@ -274,8 +276,9 @@ class _StoreHandler(_Handler):
             return
         if kind == "endless":
             self._endless(content)
-        elif kind == "stall":
-            self.wfile.write(content[start : start + 1000])
+        elif kind in ("stall", "hold"):
+            self.wfile.write(content[start : start + int(value or 1000)])
+            self.hub.held.set()
             self.hub.released.wait()
         else:
             self._send(content[start : start + int(value)] if kind == "cut" else content[start : start + length])

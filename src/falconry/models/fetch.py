@@ -160,7 +160,7 @@ class Fetch:
 
     async def _read(self, answer: Answer) -> None:
         pending = bytearray()
-        written = monotonic()
+        written = 0.0
         try:
             async with aclosing(answer.chunks()) as chunks:
                 async for chunk in chunks:
