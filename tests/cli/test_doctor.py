@@ -41,7 +41,7 @@ def test_an_endpoint_that_cannot_be_reached(falconry: Run) -> None:
     endpoints = '[{"name": "gone", "url": "http://127.0.0.1:9/v1", "api_key": "hunter2"}]'
     done = falconry("doctor", endpoints=endpoints, lang="zh_CN.UTF-8")
     assert "✗ 模型 gone: " in done.stdout
-    assert "端点的 url" in done.stdout
+    assert "请在那里启动服务器" in done.stdout
     if done.returncode == 0:  # where the built-in model answers
         assert done.stdout.endswith("falconry --model eyas\n")
     assert "hunter2" not in done.stdout + done.stderr
@@ -54,6 +54,27 @@ def test_a_broken_file_is_one_line_and_no_engine_gets_it(falconry: Run, tmp_path
     found = [check for check in json.loads(done.stdout)["checks"] if "tiny" in check["name"]]
     assert [(check["name"], check["state"]) for check in found] == [("File tiny", "failed")]
     assert "tiny.gguf is not complete" in found[0]["text"]
+
+
+def test_only_the_default_is_loaded_of_what_lies_here(falconry: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    first, second = (write_reciter(folder / f"{name}.gguf", [b" the"]) for name in ("first", "second"))
+    done = falconry("doctor", "--json", "--port", "0", models=f"{first}:{second}")
+    report = json.loads(done.stdout)
+    found = {check["name"]: check for check in report["checks"]}
+    assert "tokens/s" in found["Model first"]["text"]
+    assert "not loaded for this" in found["Model second"]["text"]
+    assert "tokens/s" in found["Model eyas"]["text"]  # it answers where the default cannot
+
+
+def test_a_model_that_is_not_there_is_said_so_and_the_built_in_one_answers(falconry: Run) -> None:
+    done = falconry("doctor", "--json", "--port", "0", "--model", "falcon-900b")
+    report = json.loads(done.stdout)
+    found = {check["name"]: check for check in report["checks"]}
+    assert found["Model falcon-900b"]["state"] == "failed"
+    assert "There is no model named" in found["Model falcon-900b"]["text"]
+    assert report["ok"]
 
 
 def test_one_model_is_enough_and_what_is_needed_must_work() -> None:

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from time import monotonic
 from typing import Literal, TypeAlias
 
@@ -22,14 +21,15 @@ from falconry.cli.browser import find_browser
 from falconry.cli.listen import address_of, open_listener, reaches_only_here
 from falconry.cli.terminal import Terminal
 from falconry.engines.pool import EnginePool
-from falconry.engines.shelf import open_pool
-from falconry.engines.specs import LOCAL_KINDS
+from falconry.engines.shelf import whole_pool
+from falconry.engines.specs import LOCAL_KINDS, ModelSpec
 from falconry.engines.transformers_launch import EXTRA, missing
 from falconry.errors import FalconryError, StorageError
 from falconry.messages import Message, ModelInfo, SamplingParams
 from falconry.models.local import find_models
 from falconry.models.local_model import LocalModel
-from falconry.settings import Settings
+from falconry.models.machine import free_memory
+from falconry.settings import BUILT_IN_MODEL, Settings
 from falconry.storage.check import check_database, count_users
 
 State: TypeAlias = Literal["ok", "warning", "failed"]
@@ -75,17 +75,34 @@ class Doctor:
         broken = self.broken_files(found)
         for check in broken:
             yield check
-        try:
-            pool = open_pool(self._settings)
-        except FalconryError as error:
-            yield self._failed(self._say("check_models"), error)
-            return
+        pool = await asyncio.to_thread(whole_pool, self._settings, found)
         try:
             for model in pool.models():
                 if model.engine != "canned" and all(model.name != check.model for check in broken):
-                    yield await self.model(pool, model)
+                    yield await self.any_model(pool, model)
         finally:
             await pool.aclose()
+
+    async def any_model(self, pool: EnginePool, model: ModelInfo) -> Check:
+        """The default model, the built-in one and endpoints are asked; of others it is told whether they would fit."""
+        spec = pool.spec(model.name)
+        if spec.problem is not None:
+            name, text = self._say("check_model", name=model.name), self._terminal.error(spec.problem.as_dict())
+            return Check(name, "failed", text, default=model.name == self._settings.model)
+        if spec.local and not model.default and model.name != BUILT_IN_MODEL:
+            return await asyncio.to_thread(self.unloaded, spec)
+        return await self.model(pool, model)
+
+    def unloaded(self, spec: ModelSpec) -> Check:
+        """A model that is not loaded for this: what it would take of the memory."""
+        name = self._say("check_model", name=spec.name)
+        try:
+            needs, free = spec.needs() if spec.needs else 0, free_memory()
+        except FalconryError as error:
+            return Check(name, "failed", self._terminal.error(error.as_dict()))
+        if free is not None and needs > free and spec.too_large is not None:
+            return Check(name, "warning", self._terminal.error(spec.too_large(free).as_dict()))
+        return Check(name, "ok", self._say("model_unloaded", needed=f"{needs / 1e9:.1f}"))
 
     def versions(self) -> Check:
         engine, gradio = _version("xllamacpp"), _version("gradio")
@@ -205,7 +222,7 @@ class Doctor:
                 model=model.name,
             )
             for model in found
-            if model.problem is not None
+            if model.problem is not None and (model.source == "folder" or model.problem.code != "model_file_not_chat")
         ]
 
     async def model(self, pool: EnginePool, model: ModelInfo) -> Check:
@@ -264,20 +281,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "-"
-
-
-def free_memory() -> int | None:
-    """Bytes that a new process can have; None where the system does not tell without a library."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    amounts = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines}
-    free = amounts.get("MemAvailable", amounts.get("MemFree", 0))
-    try:
-        group = Path("/sys/fs/cgroup")
-        limit = int((group / "memory.max").read_text(encoding="ascii"))  # "max" is a ValueError: no limit
-        free = min(free, limit - int((group / "memory.current").read_text(encoding="ascii")))
-    except (OSError, ValueError):
-        pass
-    return free

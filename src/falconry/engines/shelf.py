@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 
 from falconry.engines.adapters_of import NO_PAIRS, Pairs, pair_adapters
@@ -144,9 +144,9 @@ def chosen_pool(settings: Settings) -> EnginePool:
     return _pool(settings, offered)
 
 
-def whole_pool(settings: Settings) -> EnginePool:
+def whole_pool(settings: Settings, found: Sequence[LocalModel]) -> EnginePool:
     """The pool of everything that is there, what is missing with a mark. Blocking."""
-    return _pool(settings, offer(settings, Endpoints(settings).choices(), *_scan(settings)))
+    return _pool(settings, offer(settings, Endpoints(settings).choices(), found, pair_adapters(found)))
 
 
 def _pool(settings: Settings, offered: Offer) -> EnginePool:
