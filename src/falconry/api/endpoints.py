@@ -15,7 +15,7 @@ from falconry.engines.endpoint_store import StoredEndpoint
 from falconry.engines.endpoint_url import LONGEST_URL
 from falconry.engines.endpoints import KnownEndpoint, Report, rules_of
 from falconry.engines.probe import Login
-from falconry.engines.server_facts import ServerFacts
+from falconry.engines.server_facts import KIND_NAMES, ServerFacts
 from falconry.errors import FalconryError, InvalidRequest
 from falconry.gate.identity import language_of
 from falconry.gate.marks import admin
@@ -174,6 +174,7 @@ def _facts_json(facts: ServerFacts) -> Json:
     learnt = datetime.fromtimestamp(facts.learnt_at, UTC).isoformat() if facts.learnt_at else None
     return {
         "kind": facts.kind,
+        "kind_name": KIND_NAMES[facts.kind] if facts.kind != "auto" else None,
         "version": facts.version,
         "models": [asdict(model) for model in facts.models],
         "features": sorted(facts.features),

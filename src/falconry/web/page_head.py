@@ -30,6 +30,7 @@ STYLES = (
     "transfer.css",
     "people.css",
     "models.css",
+    "endpoints.css",
     "prompt.css",
 )
 
