@@ -9,14 +9,18 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Browser, Locator, Page, expect
 
 from falconry.app import create_app
 from falconry.services import open_services
 from falconry.settings import Settings
 from tests.engines.tiny_gguf import write_reciter
+from tests.gate.people import PASSWORD
 from tests.web.conftest import OpenPage, Site, serve_app
+from tests.web.test_account_page import guarded
+from tests.web.test_keyboard import focused, tab_to
 
+__all__ = ["guarded"]  # a fixture
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.browser]
 
 SAYS = [b"Kestrels", b" hover", b"."]
@@ -134,6 +138,49 @@ async def test_the_chat_page_leads_from_the_small_model_to_a_better_one(stocked:
     page = await open_page("/", model="hobby", origin=stocked.url)
     await expect(page.locator(".f-empty h1")).to_be_visible()
     await expect(page.get_by_role("link", name="Get a bigger model")).to_be_hidden()
+
+
+async def test_who_is_no_admin_sees_what_there_is_and_no_button_that_would_be_refused(
+    guarded: Site, browser: Browser
+) -> None:
+    await guarded.services.people.add_user("bob", PASSWORD)
+    context = await browser.new_context(base_url=guarded.url, locale="en-US")
+    page = await context.new_page()
+    refused: list[str] = []
+    page.on("response", lambda answer: refused.append(answer.url) if answer.status == 403 else None)
+    await page.goto("/login?next=/models")
+    await page.get_by_label("Name").fill("bob")
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("link", name="Chat: slow")).to_be_visible()
+    await expect(page.get_by_role("tab")).to_have_text([re.compile("On this machine"), "Catalogue"])
+    await page.get_by_role("tab", name="Catalogue").click()
+    await expect(page.locator("#panel-catalog .f-model").first).to_be_visible()
+    await expect(page.get_by_role("button", name=re.compile("^(Get|Delete|Unload)"))).to_have_count(0)
+    await expect(page.get_by_label("Another model: its name on the hub, or a link")).to_have_count(0)
+    assert refused == []
+    await context.close()
+
+
+async def test_all_of_it_by_keyboard(stocked: Site, open_page: OpenPage) -> None:
+    page = await open_page("/models", origin=stocked.url)
+    await tab_to(page, "On this machine (4)")
+    await page.keyboard.press("End")
+    await expect(page.get_by_role("tab", name="Endpoints")).to_be_focused()
+    await page.keyboard.press("Home")
+    await tab_to(page, "Load: merlin")
+    await page.keyboard.press("Enter")
+    await expect(row(page, "merlin").locator(".f-state")).to_contain_text("in memory", timeout=20_000)
+    await page.keyboard.press("Enter")
+    await expect(row(page, "merlin").locator(".f-state")).to_be_hidden()
+    await tab_to(page, "1 file cannot be used")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#panel-here details li")).to_be_visible()
+    await tab_to(page, "Delete: kestrel", "Shift+Tab")
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    assert await focused(page) == "Delete: kestrel"
 
 
 MANY = [

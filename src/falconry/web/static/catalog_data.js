@@ -10,7 +10,7 @@ export const REACH = [4, 8, 16, 24, 32, 64].map((size) => size * 2 ** 30);
 export class CatalogData extends Source {
   constructor(models, downloads) {
     super(() => get(`/api/catalog?${this.query()}`));
-    this.wish = { language: store.get("catalog.language") ?? "", memory: store.get("catalog.memory") ?? "" };
+    this.wish = { language: store.get("catalog.language") ?? "", memory: REACH.map(String).find((size) => size === store.get("catalog.memory")) ?? "" };
     this.present = [];
     this.fetched = [];
     const tell = () => this.value && this.listeners.forEach((listener) => listener(this.value));
@@ -38,7 +38,9 @@ export class CatalogData extends Source {
 
   /** The name under which a variant can be chosen already, or null. */
   hereAs(variant) {
-    const model = this.present.find(({ name, problem }) => !problem && (variant.model === name || variant.names?.includes(name)));
+    const fetched = this.fetched.find((download) => download.wanted === variant.wanted && download.state === "done")?.model;
+    const stem = stemOf(variant.wanted ?? "");
+    const model = this.present.find(({ name, problem }) => !problem && (name === fetched || name.split("/").at(-1).toLowerCase() === stem));
     return model?.name ?? null;
   }
 
@@ -46,4 +48,10 @@ export class CatalogData extends Source {
   downloadOf(variant) {
     return this.fetched.find((download) => download.wanted === variant.wanted && isActive(download));
   }
+}
+
+/** What the file of a variant is called, without its ending: "org/Name-GGUF:Q4_K_M" has Name-Q4_K_M.gguf. */
+function stemOf(wanted) {
+  const found = /([^/]+?)(?:-gguf)?:([^:/]+)$/.exec(wanted.toLowerCase());
+  return found ? `${found[1]}-${found[2]}` : null;
 }

@@ -25,12 +25,15 @@ export class Advice {
     this.press = el("button", { type: "button", className: "f-press", hidden: true, onclick: () => this.act() });
     this.time = el("small", { className: "f-muted" });
     this.wrong = el("p", { className: "f-wrong", role: "alert", hidden: true });
+    // Its place is kept until it is known.
+    this.best = el(
+      "div", { className: "f-advice-best f-away" },
+      el("div", { aria: { live: "polite" } }, this.above, this.title, this.reason, this.figures),
+      el("div", { className: "f-advice-get" }, this.press, this.time));
     this.element = el(
       "section", { className: "f-advice", aria: { label: t("advice") } },
       el("div", { className: "f-advice-wish" }, this.machine, el("div", { className: "f-pair" }, this.language.element, this.memory.element)),
-      el("div", { className: "f-advice-best", aria: { live: "polite" } },
-        el("div", {}, this.above, this.title, this.reason, this.figures),
-        el("div", { className: "f-advice-get" }, this.press, this.time)),
+      this.best,
       this.wrong,
     );
     catalog.onChange(() => this.show());
@@ -38,24 +41,38 @@ export class Advice {
 
   fail(error) {
     this.wrong.textContent = error.message;
+    this.best.hidden = !this.chosen;
     this.wrong.hidden = false;
   }
 
   show() {
     const { machine, entries, recommended } = this.catalog.value;
-    this.wrong.hidden = true;
-    this.machine.textContent = machineLine(machine);
     const entry = recommended && entries.find(({ id }) => id === recommended.id);
     const variant = entry?.variants.find(({ quantization }) => quantization === recommended.quantization);
+    this.wrong.hidden = true;
+    this.best.hidden = false;
+    this.best.classList.remove("f-away");
+    this.machine.textContent = machineLine(machine);
     this.chosen = variant ?? null;
-    this.above.hidden = !variant;
-    this.title.replaceChildren(variant ? el("bdi", {}, entry.name) : t("advice_none"));
-    this.reason.textContent = variant ? recommended.reason ?? "" : t("advice_none_more");
-    this.figures.hidden = !variant;
     this.press.hidden = !variant || !this.admin;
     this.time.hidden = this.press.hidden;
-    if (!variant) return;
-    this.figures.textContent = variantLine(entry, variant);
+    this.showModel(entry, variant, recommended?.reason);
+    if (variant) this.showWay(variant);
+  }
+
+  /** Screen readers are told of it, so it is only touched when it is another one. */
+  showModel(entry, variant, reason) {
+    const texts = variant ? [entry.name, reason ?? "", variantLine(entry, variant)] : [t("advice_none"), t("advice_none_more"), ""];
+    if (this.drawn === texts.join("\n")) return;
+    this.drawn = texts.join("\n");
+    this.above.hidden = !variant;
+    this.title.replaceChildren(el("bdi", {}, texts[0]));
+    this.reason.textContent = texts[1];
+    this.figures.textContent = texts[2];
+  }
+
+  /** The way to chatting with it. */
+  showWay(variant) {
     this.here = this.catalog.hereAs(variant);
     const coming = this.catalog.downloadOf(variant);
     this.press.disabled = Boolean(coming);
