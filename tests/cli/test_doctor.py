@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from falconry.cli.checks import Check, Doctor, free_memory
+from falconry.cli.checks import Check, Doctor
 from falconry.cli.doctor import can_chat
 from falconry.cli.terminal import Terminal
 from falconry.models.local_model import LocalModel
+from falconry.models.machine import free_memory
 from falconry.services import open_services
 from falconry.settings import Settings
 from tests.cli.conftest import Run

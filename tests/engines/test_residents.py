@@ -268,7 +268,7 @@ async def test_an_adapter_is_seen_through_its_base() -> None:
         return CannedEngine(text="Changed.", rate=100_000)
 
     base = house.specs()["a"]
-    adapter = ModelSpec("a+", "a+", "llama_cpp", base.make, base="a", view=view, identity="a+")  # type: ignore[arg-type]
+    adapter = ModelSpec("a+", "a+", "llama_cpp", base.make, base="a", view=view, identity="a+")
     house.pool.offer({"a": base, "a+": adapter}, "a")
     async with house.pool.engine("a+") as first, house.pool.engine("a+") as second:
         assert first is second

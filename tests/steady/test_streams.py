@@ -124,7 +124,9 @@ async def test_the_first_byte_comes_within_a_second_while_another_model_is_loade
 ) -> None:
     """Also where the model has to be asked something before the reply can begin."""
     async with kitchen(make_settings, slow) as house, AsyncExitStack() as calls:
-        async with house.live.services.pool._changed:  # whoever wants an engine waits for this
+        pool = house.live.services.pool
+        await pool.unload("slow")
+        async with pool._residents._letting_in:  # whoever wants an engine that is not there waits for this
             callers = []
             for door in DOORS:
                 body = door.body("Hi", 4, stream=True)

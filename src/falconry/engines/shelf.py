@@ -144,8 +144,13 @@ def chosen_pool(settings: Settings) -> EnginePool:
     return _pool(settings, offered)
 
 
-def whole_pool(settings: Settings, found: Sequence[LocalModel]) -> EnginePool:
-    """The pool of everything that is there, what is missing with a mark. Blocking."""
+def whole_pool(settings: Settings, found: Sequence[LocalModel] | None = None) -> EnginePool:
+    """The pool of everything that is there, what is missing with a mark. Blocking.
+
+    Args:
+        found: what lies on the disk, where somebody has looked already.
+    """
+    found = find_models(settings) if found is None else found
     return _pool(settings, offer(settings, Endpoints(settings).choices(), found, pair_adapters(found)))
 
 
