@@ -104,7 +104,7 @@ def _lengths() -> Iterator[Malformed]:
             yield Malformed(f"one word of {length}", _with(few), "model_file_text_length")
         name = text("x", length=length) + u32(1) + u64(32) + u32(0) + u64(0)
         yield Malformed(f"tensor's name of {length}", _tensors(name), "model_file_text_length")
-    yield Malformed("tensor's name of 65", _tensors(tensor("x" * 65, (32,))), "model_file_text_length")
+    yield Malformed("tensor's name of 64", _tensors(tensor("x" * 64, (32,))), "model_file_text_length")
     yield Malformed(
         "text longer than the file", _with(pair("x", STRING, text("", length=10**6))), "model_file_truncated"
     )

@@ -79,9 +79,14 @@ class Header:
             return "adapter"
         if told == "mmproj" or self.architecture == "clip":
             return "projector"
-        if told not in (None, "model") or not self.tensors or self.architecture in _ENCODERS:
+        if told not in (None, "model") or not self.tensors or self._makes_vectors:
             return "other"
         return "model"
+
+    @property
+    def _makes_vectors(self) -> bool:
+        """Whether it is for search: what it reads becomes one vector, or one figure."""
+        return self.architecture in _ENCODERS or bool(self.number("pooling_type"))
 
     @property
     def name(self) -> str | None:
