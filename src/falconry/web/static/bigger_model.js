@@ -1,5 +1,6 @@
 // The step from the small model that comes along to a better one, for who may take it.
-import { el, icon, store, t } from "./dom.js";
+import { get } from "./api.js";
+import { el, icon, t } from "./dom.js";
 import * as models from "./models.js";
 
 const BUILT_IN = "eyas";
@@ -8,8 +9,11 @@ const BUILT_IN = "eyas";
 export function biggerModel() {
   const link = el("a", { href: "/models" }, el("span", {}, t("bigger_model_link")), icon("forward"));
   const line = el("p", { className: "f-bigger f-muted", hidden: true }, el("span", {}, t("bigger_model")), link);
-  const admin = () => JSON.parse(store.get("me") ?? "{}").role === "admin"; // as the sidebar was told
-  const show = (name) => { line.hidden = name !== BUILT_IN || !admin(); };
+  let role = null; // asked for once it matters
+  const show = async (name) => {
+    role ??= name === BUILT_IN ? get("/api/me").then((me) => me.role, () => { role = null; }) : null;
+    line.hidden = name !== BUILT_IN || (await role) !== "admin" || models.current() !== BUILT_IN;
+  };
   models.onChoice(show);
   show(models.current());
   return line;

@@ -81,7 +81,14 @@ export class Here {
       known.update(model, file);
       return known;
     }
-    const ask = (what) => attempt(() => post(`/api/models/${what}`, { model: model.name }).then(() => data.models.refresh()));
+    const ask = async (what) => {
+      try {
+        await post(`/api/models/${what}`, { model: model.name });
+      } catch (error) {
+        made.refuse(error.message); // with the numbers, where it does not fit
+      }
+      await data.models.refresh();
+    };
     const own = { unload: () => ask("unload"), remove: (present) => this.askRemove(present) };
     const made = new ModelRow(model, file, { load: () => ask("load"), ...(this.admin ? own : {}) });
     this.rows.set(model.name, made);

@@ -1,5 +1,5 @@
 // One model on this machine: what it is, whether it is in memory, and what can be done with it.
-import { button, el, icon, store, t } from "./dom.js";
+import { announce, button, el, icon, store, t } from "./dom.js";
 import { facts, memorySize } from "./models_figures.js";
 
 export class ModelRow {
@@ -65,6 +65,13 @@ export class ModelRow {
     this.toggle.hidden = gone;
     this.toggle.classList.toggle("f-away", loaded && !this.actions.unload);
     this.toggle.setAttribute("aria-label", `${t(loaded ? "here_unload" : "here_load")}: ${title}`);
+  }
+
+  /** Says why what was asked for is not done, until it is other than it was. */
+  refuse(text) {
+    this.reason.textContent = text;
+    this.reason.hidden = false;
+    announce(text);
   }
 
   press() {
