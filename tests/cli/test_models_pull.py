@@ -10,7 +10,7 @@ import pytest
 
 from falconry.cli.models_pull import progress_line
 from falconry.cli.terminal import Terminal
-from falconry.models.downloads import Download
+from falconry.models.download import Download
 from tests.cli.conftest import Run
 from tests.models.hub_server import HubServer, hub_server, model_bytes
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from falconry.errors import DownloadNotFound, InvalidRequest, NotEnoughSpace, NotFound
+from falconry.models.download import Download
 from falconry.models.download_plan import FOLDER, DownloadFolder
-from falconry.models.downloads import Download, Downloads
+from falconry.models.downloads import Downloads
 from tests.models.conftest import MakeDownloads
 from tests.models.hub_server import HubServer, model_bytes
 

@@ -12,7 +12,7 @@ from falconry.api.strict import StrictRoute
 from falconry.gate.identity import language_of
 from falconry.gate.marks import admin
 from falconry.i18n import Language, error_text
-from falconry.models.downloads import Download
+from falconry.models.download import Download
 from falconry.services import Services
 
 Json = dict[str, Any]

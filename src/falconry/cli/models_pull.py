@@ -16,7 +16,8 @@ from falconry.cli.verbs import Verb
 from falconry.errors import FalconryError
 
 if TYPE_CHECKING:
-    from falconry.models.downloads import Download, Downloads
+    from falconry.models.download import Download
+    from falconry.models.downloads import Downloads
     from falconry.settings import Settings
 
 _EVERY = 0.25

@@ -6,7 +6,6 @@ import asyncio
 import errno
 import io
 import os
-import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +14,8 @@ from falconry.errors import FalconryError, NotEnoughSpace
 from falconry.models import download_errors as errors
 from falconry.models.checksum import Hasher
 from falconry.models.download_plan import PlannedFile
+from falconry.models.space import RESERVE, free_space
 
-RESERVE = 256 * 2**20
-"""Bytes of a disk that downloads leave free: conversations are stored there, too."""
 _CHUNK = 4 * 2**20
 _LOOK_EVERY = 64 * 2**20  # bytes written between two looks at the free space
 
@@ -87,7 +85,7 @@ class Part:
         self._unlooked += len(data)
         if self._unlooked >= _LOOK_EVERY:
             self._unlooked = 0
-            free = shutil.disk_usage(self.path.parent).free
+            free = free_space(self.path.parent)
             if free < self._reserve + len(data):
                 raise NotEnoughSpace(self._file.size - self.size + self._reserve, free, str(self.path.parent))
         rest = memoryview(data)
@@ -115,6 +113,5 @@ class Part:
 
     def _translated(self, error: OSError) -> FalconryError:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            free = shutil.disk_usage(self.path.parent).free if self.path.parent.exists() else 0
-            return NotEnoughSpace(self._file.size - self.size, free, str(self.path.parent))
+            return NotEnoughSpace(self._file.size - self.size, free_space(self.path.parent), str(self.path.parent))
         return errors.cannot_write(self._file.path, error.strerror or str(error))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -19,7 +19,8 @@ from falconry.models.download_plan import DownloadFolder, Plan, PlannedFile, Sta
 from falconry.models.fetch import Fetch, Patience
 from falconry.models.gguf import part_number, part_paths, read_header
 from falconry.models.hub import Hub
-from falconry.models.part import RESERVE, Part
+from falconry.models.part import Part
+from falconry.models.space import RESERVE
 
 LOOK_AGAIN = 0.5
 """Seconds between two looks whether the process that fetches has ended."""
@@ -112,7 +113,7 @@ class Transfer:
         except BadModelFile:
             await asyncio.to_thread(self._folder.forget, self._plan.id)
             raise
-        await asyncio.to_thread(self._publish)
+        await _to_its_end(asyncio.to_thread(self._publish))
 
     async def _is_there(self, file: PlannedFile) -> bool:
         """Whether a file is in its place already, from another time or another download."""
@@ -164,6 +165,15 @@ class Transfer:
                     part.replace(target)
         with suppress(OSError):
             self._folder.forget(self._plan.id)
+
+
+async def _to_its_end(work: Coroutine[None, None, None]) -> None:
+    """Wait for work of milliseconds that a cancellation must not leave half done: then it comes too late."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.shield(task)
+    task.result()
 
 
 @contextmanager
