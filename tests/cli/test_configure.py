@@ -115,8 +115,18 @@ class TestModelFiles:
         settings = load_settings(Terminal(), model=str(tmp_path))
         assert (settings.model, settings.models) == ("a", [tmp_path])
 
+    def test_a_folder_that_is_a_model_is_called_as_on_the_hub(self) -> None:
+        folder = Path("org/tiny").absolute()
+        folder.mkdir(parents=True)
+        for name in ("config.json", "model.safetensors"):
+            (folder / name).touch()
+        for given in ("org/tiny", "org/tiny/", str(folder)):
+            settings = load_settings(Terminal(), model=given)
+            assert (settings.model, settings.models) == ("org/tiny", [folder])
+
     def test_a_name_stays_a_name(self) -> None:
-        assert load_settings(Terminal(), model="eyas").model == "eyas"
+        for name in ("eyas", "org/tiny", "org/tiny/Q4_K_M"):
+            assert load_settings(Terminal(), model=name).model == name
 
     def test_an_endpoints_name_may_look_like_a_path(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("FALCONRY_ENDPOINTS", '[{"name": "org/name", "url": "http://h"}]')
@@ -124,6 +134,8 @@ class TestModelFiles:
 
     def test_there_must_be_such_a_file(self, tmp_path: Path) -> None:
         assert complaint(model="nix.gguf") == "There is no file nix.gguf."
+        assert complaint(model="./nix") == "There is no file ./nix."
+        assert complaint(model="org/nix.gguf") == "There is no file org/nix.gguf."
         assert complaint(model=str(tmp_path)) == f"There is no GGUF file in the folder {tmp_path}."
 
 

@@ -11,12 +11,16 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from falconry.engines import transformers_launch
 from falconry.engines.endpoints import Endpoints
+from falconry.engines.offered import offer
 from falconry.engines.pool import EnginePool
 from falconry.engines.shelf import Shelf, chosen_pool, open_pool
 from falconry.errors import ModelNotFound
 from falconry.messages import Message, SamplingParams
+from falconry.models.local import find_models
 from falconry.settings import Endpoint, Settings
+from tests.engines.empty_folder import write_empty_folder
 from tests.engines.tiny_gguf import write_reciter
 
 MakeSettings = Callable[..., Settings]
@@ -64,6 +68,24 @@ async def test_what_the_settings_name_can_be_chosen_before_anybody_has_looked(
     pool = open_pool(settings)
     assert names(pool) == ["falcon3-7b", "a", "b", "split", "tiiuae/falcon", "a (2)", "eyas", "canned"]
     assert default(pool) == "falcon3-7b"
+
+
+async def test_a_folder_in_safetensors_is_the_same_model_before_and_after_a_look(
+    make_settings: MakeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_empty_folder(tmp_path / "org" / "tiny")
+    settings = make_settings(models=[folder])
+    before = offer(settings, []).specs["org/tiny"]
+    after = offer(settings, [], await asyncio.to_thread(find_models, settings)).specs["org/tiny"]
+    assert (before.kind, before.path, before.source) == ("transformers", folder, "settings")
+    assert before.identity == after.identity
+    assert before.needs is not None
+    assert before.needs() > 100 * 2**20  # torch is large
+    # Where the extra is not installed, the model is there, with what to do about it.
+    monkeypatch.setattr(transformers_launch, "installed", lambda name: False)
+    problem = offer(settings, []).specs["org/tiny"].problem
+    assert problem is not None
+    assert problem.code == "transformers_missing"
 
 
 def test_the_size_of_a_model_is_that_of_its_files(make_settings: MakeSettings, tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ import pytest
 import pytest_asyncio
 
 from falconry.engines import transformers_launch
+from falconry.engines.local_http import Address
 from falconry.engines.supervisor import Launch
-from falconry.engines.transformers_launch import TransformersOptions, estimate, explain, launch, missing
+from falconry.engines.transformers_launch import TransformersOptions, chat_templates, estimate, explain, launch, missing
 from falconry.engines.transformers_serve import TransformersEngine, transformers_engine
 from falconry.errors import (
     ContextWindowExceeded,
@@ -27,6 +28,7 @@ from falconry.errors import (
 from falconry.messages import NO_EXTRAS, Delta, Extras, Grammar, Message, Prompt, SamplingParams, TokenPrompt, Tool
 from falconry.settings import Settings
 from tests.engines import transformers_stub
+from tests.engines.empty_folder import SIZE, write_empty_folder
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -145,23 +147,7 @@ async def test_what_it_cannot_give_is_refused(engine: TransformersEngine) -> Non
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A model of 3 layers and 2048 tokens, without its weights' content: 1 MiB of zeros."""
-    config = {
-        "architectures": ["LlamaForCausalLM"],
-        "model_type": "llama",
-        "num_hidden_layers": 3,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 2,
-        "hidden_size": 64,
-        "vocab_size": 100,
-        "max_position_embeddings": 2048,
-    }
-    model = tmp_path / "tiny"
-    model.mkdir()
-    (model / "config.json").write_text(json.dumps(config))
-    header = json.dumps({"w": {"dtype": "F16", "shape": [2**19], "data_offsets": [0, 2**20]}}).encode()
-    (model / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(2**20))
-    return model
+    return write_empty_folder(tmp_path / "tiny")
 
 
 def lacking(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
@@ -195,7 +181,7 @@ async def test_an_old_transformers_is_as_good_as_none(monkeypatch: pytest.Monkey
 
 async def test_memory_is_reckoned_from_the_files(folder: Path) -> None:
     found = estimate(folder, 1024)
-    assert found.weights == pytest.approx(2**20, rel=0.01)
+    assert found.weights == pytest.approx(SIZE, rel=0.01)
     # Keys and values, of 3 layers with 2 heads of 16 values, in 2 bytes each.
     assert found.kv_cache == 2 * 3 * 2 * 16 * 2 * 1024
     assert estimate(folder, None).kv_cache == estimate(folder, 10_000).kv_cache == 2 * found.kv_cache
@@ -209,6 +195,21 @@ async def test_the_child_gets_no_key_and_never_goes_to_the_hub(folder: Path, mon
     assert "secret" not in environment.values()
     assert environment["HF_HUB_OFFLINE"] == "1"
     assert environment["OMP_WAIT_POLICY"] == "PASSIVE"
+
+
+async def test_a_chat_template_without_end_is_found_before_anything_is_loaded(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forever = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+    named = {"chat_template": [{"name": "tools", "template": "{{ x }}"}]}
+    (folder / "chat_template.jinja").write_text(forever)
+    (folder / "tokenizer_config.json").write_text(json.dumps(named))
+    assert chat_templates(folder) == [forever, "{{ x }}"]
+    lacking(monkeypatch)
+    monkeypatch.setattr(transformers_launch, "version", lambda name: transformers_launch.OLDEST)
+    with pytest.raises(EngineUnavailable) as caught:
+        launch(folder, TransformersOptions()).command(Address("x.sock"))
+    assert caught.value.code == "chat_template_loops"
 
 
 @pytest.mark.parametrize(

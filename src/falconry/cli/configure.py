@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from pydantic_settings.exceptions import SettingsError
 from falconry.cli.terminal import Terminal
 from falconry.errors import FalconryError, InvalidRequest
 from falconry.i18n import terminal_language
+from falconry.models.stores.files import folder_model
 from falconry.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -177,8 +179,11 @@ def _unreadable_value(error: SettingsError, terminal: Terminal) -> FalconryError
     return problem(terminal, "bad_secret_setting", name=name, reason=reason, origin=origin(name, terminal))
 
 
+_HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*){1,2}")
+
+
 def _with_model_file(settings: Settings, terminal: Terminal) -> Settings:
-    """Where the model is a path, add the file to the models, first of all, and choose it."""
+    """Where the model is a path, add the file or the model's folder to the models, first of all, and choose it."""
     model = settings.model
     if not model or not (model.lower().endswith(".gguf") or os.sep in model or Path(model).is_file()):
         return settings
@@ -186,9 +191,14 @@ def _with_model_file(settings: Settings, terminal: Terminal) -> Settings:
     if model in {endpoint.name for endpoint in settings.all_endpoints()}:
         return settings  # "org/name" is a model's name elsewhere, and only looks like a path
     if not path.exists():
+        if _HUB_NAME.fullmatch(model) and not model.lower().endswith(".gguf"):
+            return settings  # of a model that was found in some program's folder, perhaps
         raise problem(terminal, "no_such_file", path=model)
+    name = folder_model(path.absolute())
     files = sorted(path.glob("*.gguf")) if path.is_dir() else [path]
-    if not files:
+    if not files and name is None:
         raise problem(terminal, "no_model_in_folder", path=model)
     others = [other for other in settings.models if other.expanduser().resolve() != path.resolve()]
-    return settings.model_copy(update={"models": [path, *others], "model": files[0].stem})
+    if name is not None:
+        path = path.absolute()
+    return settings.model_copy(update={"models": [path, *others], "model": name or files[0].stem})

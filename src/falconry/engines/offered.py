@@ -21,7 +21,9 @@ from falconry.engines.remote_specs import canned_spec, endpoint_spec
 from falconry.engines.specs import ModelSpec
 from falconry.errors import ModelNotFound
 from falconry.models.gguf import part_number
+from falconry.models.local import model_at
 from falconry.models.local_model import LocalModel
+from falconry.models.stores.files import folder_model
 from falconry.settings import BUILT_IN_MODEL, Settings
 
 MOST_NAMED = 20  # models, in the sentence that one is not there
@@ -85,9 +87,15 @@ def _nothing() -> NoReturn:
 
 
 def _own_files(settings: Settings) -> Iterator[ModelSpec]:
-    """The settings' models by their names alone: nothing is read, so that the start does not wait for a slow disk."""
+    """The settings' models by their names alone: nothing is read, so that the start does not wait for a slow disk.
+
+    But of a folder that is a model, whose name says nothing, the config and the heads of its files.
+    """
     for path in settings.models:
         expanded = path.expanduser()
+        if (name := folder_model(expanded)) is not None:
+            yield local_spec(replace(model_at(expanded), name=name), settings)
+            continue
         files: Iterable[Path] = sorted(expanded.glob("*.gguf")) if expanded.is_dir() else [expanded]
         yield from (file_spec(file, settings) for file in files if part_number(file) == 1)
 

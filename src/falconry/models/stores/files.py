@@ -36,11 +36,28 @@ def found_file(path: Path, source: Source, *, named: bool = False) -> Found:
     return Found(path, source, stem, f"{path.parent.name}/{stem}", named=named)
 
 
+def folder_model(folder: Path) -> str | None:
+    """The name of the model whose files, in safetensors, lie in this folder itself: as on the hub. None for others."""
+    try:
+        names = {path.name for path in folder.iterdir()}
+    except OSError:
+        return None
+    return _folder_name(folder) if _is_of_one_model(names) else None
+
+
+def _is_of_one_model(names: set[str]) -> bool:
+    return is_model_folder(names) and not any(name.endswith(".gguf") for name in names)
+
+
+def _folder_name(folder: Path) -> str:
+    return f"{folder.parent.name}/{folder.name}"
+
+
 def _walk(folder: Path, walk: _Walk, depth: int) -> Iterator[Found]:
     files, folders = _entries(folder, walk)
     names = {path.name for path in files}
-    if is_model_folder(names) and not any(name.endswith(".gguf") for name in names):
-        yield Found(folder, walk.source, f"{folder.parent.name}/{folder.name}", str(folder))
+    if _is_of_one_model(names):
+        yield Found(folder, walk.source, _folder_name(folder), str(folder))
         return
     for path in files:
         if path.name.lower().endswith(".gguf") and (part_number(path) == 1 or _is_first_there(path, names)):
