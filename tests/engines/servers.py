@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -58,7 +59,7 @@ class Server:
 
 
 @asynccontextmanager
-async def serve(handler: Handler) -> AsyncIterator[Server]:
+async def serve(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
     """Serve one request per connection on a free port of the loopback."""
     tasks: set[asyncio.Task[None]] = set()
     served = Server("")
@@ -85,9 +86,9 @@ async def serve(handler: Handler) -> AsyncIterator[Server]:
             writer.close()
             tasks.discard(task)
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
     host, port = server.sockets[0].getsockname()[:2]
-    served.url = f"http://{host}:{port}"
+    served.url = f"{'https' if tls else 'http'}://{host}:{port}"
     try:
         async with server:
             yield served

@@ -156,12 +156,12 @@ async def _unlisted(survey: _Survey, login: Login, kind: EndpointKind, seconds: 
 async def _has_chat(client: EndpointClient, base: str, seconds: float) -> bool:
     """Whether a base has the route that chats: it then complains about a conversation without messages."""
     try:
-        await client.post(f"{base}/chat/completions", {"model": "default", "messages": []}, timeout=seconds)
+        answer = await client.post(f"{base}/chat/completions", {"model": "default", "messages": []}, timeout=seconds)
     except Refused as refused:
-        return refused.status in (400, 401, 403, 422, 429, 500, 503) and bool(refused.failure.message)
+        return refused.status in (400, 422, 500) and bool(refused.failure.message)
     except FalconryError:
         return False
-    return True
+    return isinstance(answer, dict) and "choices" in answer
 
 
 async def _details(facts: ServerFacts, login: Login, seconds: float) -> ServerFacts:

@@ -137,10 +137,12 @@ def _ollama(answers: Answers, root: str, _listed: Sequence[Mapping[str, object]]
     tags, version = answers.get(f"{root}/api/tags"), answers.get(f"{root}/api/version")
     if not isinstance(tags, Mapping) or not isinstance(tags.get("models"), list):
         return None
+    if not isinstance(version, Mapping) or not isinstance(version.get("version"), str):
+        return None
     loaded = read_ollama_loaded(answers.get(f"{root}/api/ps"))
     names = [str(entry.get("model") or entry.get("name")) for entry in _entries(tags, "models")]
     models = [read_ollama_model(name, None, loaded) for name in names]
-    return _facts("ollama", f"{root}/v1", models, version.get("version") if isinstance(version, Mapping) else None)
+    return _facts("ollama", f"{root}/v1", models, version["version"])
 
 
 def _sglang(answers: Answers, root: str, entries: Sequence[Mapping[str, object]]) -> ServerFacts | None:
