@@ -20,9 +20,9 @@ from falconry.engines.local_specs import eyas_spec, file_spec, local_spec
 from falconry.engines.remote_specs import canned_spec, endpoint_spec
 from falconry.engines.specs import ModelSpec
 from falconry.errors import ModelNotFound
-from falconry.models.gguf import part_number
 from falconry.models.local import model_at
 from falconry.models.local_model import LocalModel
+from falconry.models.split import part_number
 from falconry.models.stores.files import folder_model
 from falconry.settings import BUILT_IN_MODEL, Settings
 

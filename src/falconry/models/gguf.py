@@ -9,7 +9,6 @@ Source: docs/gguf.md of ggml for the format; where that leaves room (lists of li
 
 from __future__ import annotations
 
-import re
 import struct
 from dataclasses import replace
 from math import prod
@@ -23,6 +22,7 @@ from falconry.models.ggml_types import TENSOR_TYPES
 from falconry.models.header import Array, Header, Tensor, Value
 from falconry.models.plausible import check_plausible
 from falconry.models.regular_file import Beginning, open_regular
+from falconry.models.split import MOST_PARTS, part_number, part_path, part_paths
 
 __all__ = ["Array", "BadModelFile", "Header", "Tensor", "Value", "read_header", "read_part"]
 
@@ -35,8 +35,8 @@ _NAME_LIMIT = 63  # bytes of a tensor's name: GGML_MAX_NAME, less the zero behin
 _KEY_LIMIT = 2**16 - 1
 _TEXT_LIMIT = 4 * 2**20  # of one value; the longest known chat templates have 0.1 MB
 _ELEMENT_LIMIT = 2**48  # of a tensor; 70 times the largest model that there is
-_PART_LIMIT = 1000
 _SHORT = 1024  # elements of an array that is kept; there is none with so many layers
+_KEPT_LIMIT = 100_000  # elements of all arrays that are kept; real files have some hundreds
 
 _NUMBERS = {
     0: ("uint8", struct.Struct("<B")),
@@ -54,7 +54,6 @@ _NUMBERS = {
 _STRING, _ARRAY = 8, 9
 _UINT32 = struct.Struct("<I")
 _UINT64 = struct.Struct("<Q")
-_SPLIT = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
 
 
 def read_header(path: Path) -> Header:
@@ -68,50 +67,24 @@ def read_header(path: Path) -> Header:
     count = first.metadata.get("split.count", 1)
     if not isinstance(count, int) or count <= 1:
         return first
-    if count > _PART_LIMIT:
-        raise bad_file("model_file_count", path, what="parts", count=count, limit=_PART_LIMIT)
+    if count > MOST_PARTS:
+        raise bad_file("model_file_count", path, what="parts", count=count, limit=MOST_PARTS)
     if first.metadata.get("split.no") != 0:
         raise bad_file("model_file_not_first", path, first="…-00001-of-….gguf")
     return _joined(path, first, [_part(path, number, count) for number in range(2, count + 1)])
 
 
-def stem_of(path: Path) -> str:
-    """The name of a model's file without its ending, and without which part of it the file is."""
-    named = _SPLIT.fullmatch(path.name)
-    return named["stem"] if named else path.stem
-
-
-def part_paths(path: Path) -> tuple[Path, ...]:
-    """The files of a model by the name of its first one; `path` alone where it is named as no part of several."""
-    named = _SPLIT.fullmatch(path.name)
-    if named is None or not 1 <= int(named["count"]) <= _PART_LIMIT:
-        return (path,)
-    return tuple(_part_path(path, number, int(named["count"])) for number in range(1, int(named["count"]) + 1))
-
-
-def part_number(path: Path) -> int:
-    """Which part of a model a file is by its name: 1 for the first, and for one that is whole."""
-    named = _SPLIT.fullmatch(path.name)
-    return int(named["number"]) if named else 1
-
-
 def _not_first(path: Path) -> BadModelFile:
     """The error for what is a later part by its name."""
     count = len(part_paths(path))
-    first = _part_path(path, 1, count)
+    first = part_path(path, 1, count)
     if first.exists():
         return bad_file("model_file_not_first", path, first=first.name)
     return bad_file("model_file_part_missing", path, count=count, missing=first.name)
 
 
-def _part_path(first: Path, number: int, count: int) -> Path:
-    named = _SPLIT.fullmatch(first.name)
-    stem = named["stem"] if named else first.stem
-    return first.with_name(f"{stem}-{number:05}-of-{count:05}.gguf")
-
-
 def _part(first: Path, number: int, count: int) -> Header:
-    path = _part_path(first, number, count)
+    path = part_path(first, number, count)
     if not path.exists():
         raise bad_file("model_file_part_missing", first, count=count, missing=path.name)
     part = read_part(path)
@@ -145,6 +118,7 @@ class _Reader:
         self._path = beginning.path
         self._at = 0
         self._strings = 0
+        self._kept = 0
 
     def header(self) -> Header:
         version = self._version()
@@ -237,16 +211,23 @@ class _Reader:
             end = self._at + length * form.size
             self._file.reach(end)
             self._at = end
-            if length > _SHORT:
+            if not self._keeps(length):
                 return Array(name, length, offset)
             return tuple(value for (value,) in form.iter_unpack(self._file.data[offset:end]))
         if type_number == _STRING:
-            if length <= _SHORT:
+            if self._keeps(length):
                 return tuple(self._text(_TEXT_LIMIT) for _ in range(length))
             self._skip_strings(key, length)
             return Array("string", length, offset)
         code = "model_file_nesting" if type_number == _ARRAY else "model_file_value_type"
         raise self._bad(code, key=key, type=type_number)
+
+    def _keeps(self, length: int) -> bool:
+        """Whether an array of so many elements is kept: it is short, and few were before."""
+        if length > _SHORT or self._kept + length > _KEPT_LIMIT:
+            return False
+        self._kept += length
+        return True
 
     def _skip_strings(self, key: str, count: int) -> None:
         """Step over the words of a vocabulary.

@@ -12,10 +12,10 @@ from itertools import count
 from pathlib import Path
 
 from falconry.models.bad_file import renamed
-from falconry.models.gguf import part_paths
 from falconry.models.local_model import Format, LocalKind, LocalModel
 from falconry.models.look import State, fingerprint, look_at, state_of
 from falconry.models.pairing import pair
+from falconry.models.split import part_paths
 from falconry.models.stores.files import find_in_folder, found_file
 from falconry.models.stores.found import Found, Source
 from falconry.models.stores.hugging_face import find_in_hub_cache, hub_cache

@@ -12,10 +12,11 @@ from typing import NamedTuple, TypeAlias
 from falconry.errors import BadModelFile, FalconryError
 from falconry.models.bad_file import bad_file
 from falconry.models.folder import ModelFolder, read_folder, telling_files
-from falconry.models.gguf import part_paths, read_header
+from falconry.models.gguf import read_header
 from falconry.models.header import Header
 from falconry.models.local_model import LocalKind
 from falconry.models.regular_file import open_regular
+from falconry.models.split import part_paths
 
 _REMEMBERED = 2048  # models; their headers take about 50 kB each
 _HEAD = 2**20

@@ -17,10 +17,11 @@ from falconry.file_lock import try_lock
 from falconry.models import download_errors as errors
 from falconry.models.download_plan import DownloadFolder, Plan, PlannedFile, State
 from falconry.models.fetch import Fetch, Patience
-from falconry.models.gguf import part_number, part_paths, read_header
+from falconry.models.gguf import read_header
 from falconry.models.hub import Hub
 from falconry.models.part import Part
 from falconry.models.space import RESERVE
+from falconry.models.split import part_number, part_paths
 
 LOOK_AGAIN = 0.5
 """Seconds between two looks whether the process that fetches has ended."""

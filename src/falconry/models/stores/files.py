@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from falconry.models.folder import is_model_folder
-from falconry.models.gguf import part_number, stem_of
+from falconry.models.split import part_number, stem_of
 from falconry.models.stores.found import Found, Source
 
 DEPTH = 6  # folders in folders; LM Studio and the hub's own layout have three
