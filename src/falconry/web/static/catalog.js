@@ -11,7 +11,7 @@ export class Catalog {
     this.entries = new Map(); // by id
     this.search = el("input", { type: "search", placeholder: t("catalog_search"), aria: { label: t("catalog_search") }, maxLength: 200, oninput: () => this.filter() });
     this.fits = check(t("catalog_fits"), () => this.filter());
-    this.commercial = check(t("catalog_commercial"), () => this.filter());
+    this.unbound = check(t("catalog_unbound"), () => this.filter());
     this.spoken = el("select", { className: "f-select", aria: { label: t("catalog_language") }, onchange: () => this.filter() },
       el("option", { value: "" }, t("catalog_every_language")), el("option", { value: "en" }, t("language_en")), el("option", { value: "zh" }, t("language_zh")));
     this.count = el("p", { className: "f-muted f-figure", role: "status" });
@@ -19,7 +19,7 @@ export class Catalog {
     this.element = el(
       "div", { className: "f-stack" }, admin ? fetchBox() : null,
       el("div", { className: "f-filters" },
-        el("label", { className: "f-find" }, icon("search"), this.search), this.spoken, this.fits.element, this.commercial.element),
+        el("label", { className: "f-find" }, icon("search"), this.search), this.spoken, this.fits.element, this.unbound.element),
       this.count, this.list,
     );
     catalog.onChange((value) => this.show(value));
@@ -43,7 +43,7 @@ export class Catalog {
       return words.every((word) => text.includes(word))
         && (!this.spoken.value || entry.languages?.includes(this.spoken.value))
         && (!this.fits.input.checked || entry.variants.some((variant) => variant.fits))
-        && (!this.commercial.input.checked || entry.license?.commercial === true);
+        && (!this.unbound.input.checked || entry.license?.conditions === false);
     };
     const shown = (this.order ?? []).filter(wanted);
     arrange(this.list, shown.map(({ element }) => element));

@@ -119,13 +119,33 @@ function entryLine(entry) {
     listed || null,
     entry.context_length ? t("context_tokens", { number: number(entry.context_length) }) : null,
     entry.license?.name,
-    entry.license?.commercial === false ? t("license_no_commerce") : null,
+    entry.license?.conditions ? t("license_conditions") : null,
   ].filter(Boolean).join(" · ");
 }
 
+const FACTS = {
+  shape: "fact_shape",
+  license: "fact_license",
+  gguf: "fact_gguf",
+  languages: "fact_languages",
+  context_length: "fact_context",
+  released: "fact_released",
+};
+
+/** Each source once, with what it is the source of. */
 function sources(entry) {
-  const found = (entry.sources ?? []).map(({ url, date }) => el("li", {}, el("a", { href: url, rel: "noreferrer", target: "_blank" }, el("bdi", {}, host(url))), date ? ` · ${day(date)}` : ""));
-  return found.length ? [el("div", { className: "f-small-print f-muted" }, el("p", {}, t("catalog_sources")), el("ul", {}, ...found))] : [];
+  const byUrl = new Map();
+  for (const [fact, found] of Object.entries(entry.facts ?? {})) {
+    for (const { url, date } of found) {
+      const known = byUrl.get(url) ?? { date, facts: [] };
+      byUrl.set(url, known);
+      known.facts.push(t(FACTS[fact] ?? "fact_other"));
+    }
+  }
+  if (!byUrl.size) return [];
+  const lines = [...byUrl].map(([url, { date, facts }]) => el(
+    "li", {}, `${facts.join(t("comma"))}${t("colon")}`, el("a", { href: url, rel: "noreferrer", target: "_blank" }, el("bdi", {}, host(url))), date ? ` · ${day(date)}` : ""));
+  return [el("div", { className: "f-small-print f-muted" }, el("p", {}, t("catalog_sources")), el("ul", {}, ...lines))];
 }
 
 const host = (url) => url.replace(/^https:\/\//, "");
