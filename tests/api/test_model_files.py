@@ -10,8 +10,9 @@ import pytest
 from falconry.services import open_services
 from falconry.settings import Settings
 from tests.conftest import LiveServer, serve
+from tests.engines.tiny_gguf import write_reciter
 from tests.gate.people import two_people
-from tests.models.places import gguf, write
+from tests.models.places import Hub, Ollama, gguf, write
 
 ROUTE = "/api/models/files"
 
@@ -77,3 +78,18 @@ async def test_users_see_no_paths_and_delete_nothing(live: LiveServer) -> None:
         assert seen["folder"] is None
         assert {file["path"] for file in seen["files"]} == {None}
         assert (await other.client.request("DELETE", ROUTE, json={"name": "own"})).status_code == 403
+
+
+async def test_a_model_of_another_programs_answers(make_settings: Callable[..., Settings], tmp_path: Path) -> None:
+    """Ollama's files have no ending, and the hub's are links."""
+    reciter = write_reciter(tmp_path / "tiny.gguf", [b" the", b" river", b" runs"]).read_bytes()
+    other = write_reciter(tmp_path / "other.gguf", [b" a", b" heron", b" waits"]).read_bytes()
+    Ollama(tmp_path / "ollama").add("tiny:1b", [("model", reciter)])
+    Hub(tmp_path / "hub").add("org/other-GGUF", {"other-F16.gguf": other})
+    settings = make_settings(find_models=True, OLLAMA_MODELS=tmp_path / "ollama", HF_HUB_CACHE=tmp_path / "hub")
+    async with open_services(settings) as services, serve(services) as server:
+        await services.shelf.refresh()
+        for model, words in (("tiny:1b", "the river runs"), ("other-F16", "a heron waits")):
+            body = {"model": model, "prompt": "Once", "max_tokens": 20, "temperature": 0}
+            answer = await server.client.post("/v1/completions", json=body)
+            assert words in answer.json()["choices"][0]["text"], answer.text
