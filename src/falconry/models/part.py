@@ -71,12 +71,13 @@ class Part:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # Without a buffer of Python's: what we tell is there survives our own end.
         self._open = self.path.open("ab", buffering=0)
-        if self.path.stat().st_size > self._file.size:
+        there = self.path.stat().st_size
+        if there > self._file.size:
             self._truncate()
             return
         self._begin()
         with self.path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
+            while chunk := file.read(min(_CHUNK, there - self.size)):
                 self._count(chunk)
 
     def _append(self, data: bytes) -> None:
