@@ -23,6 +23,7 @@ from falconry import __version__, request_id
 from falconry.api.admin import admin_router
 from falconry.api.anthropic import anthropic_router
 from falconry.api.attachments import attachments_router
+from falconry.api.catalog import catalog_router
 from falconry.api.comparisons import comparisons_router
 from falconry.api.complete import complete_router
 from falconry.api.conversations import conversations_router
@@ -114,6 +115,7 @@ def build_routes(services: Services, metrics: Metrics | None = None) -> tuple[Fa
         search_router(services),
         transfer_router(services),
         shares_router(services),
+        catalog_router(services),
         complete_router(services),
         prompt_router(services),
         openai_router(services),

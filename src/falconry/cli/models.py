@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from falconry.models.local import LocalModel
     from falconry.settings import Settings
 
-VERBS = ("show", "pull", "downloads", "remove")
+VERBS = ("catalog", "show", "pull", "downloads", "remove")
 _COLUMNS = ("name", "kind", "parameters", "size", "context", "source", "state")
 _LOCAL_ENGINES = ("llama_cpp", "transformers")
 
