@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from falconry.models.catalog import find
 from falconry.models.downloads import Downloads
 from falconry.models.machine import total_memory
+from falconry.models.wanted import ShortName
 from falconry.settings import Settings
 
 _SHARE = 0.75
@@ -18,4 +20,14 @@ def open_downloads(settings: Settings) -> Downloads:
         known = [total for total in (total_memory(), limit) if total is not None]
         return int(min(known) * _SHARE) if known else None
 
-    return Downloads(settings, memory=memory)
+    return Downloads(settings, memory=memory, find=in_catalogue)
+
+
+def in_catalogue(name: ShortName, memory: int | None) -> str | None:
+    """What to ask the hub for, for a short name; None where the catalogue does not have it.
+
+    Args:
+        memory: bytes that a model may take here; None for any.
+    """
+    model = find(name.name)
+    return model.wanted(name.quantization, memory) if model is not None else None
