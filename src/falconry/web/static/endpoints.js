@@ -14,7 +14,7 @@ export class Endpoints {
     this.none = el("p", { className: "f-muted", hidden: true }, t("endpoints_none"));
     this.wrong = el("p", { className: "f-wrong", role: "alert", hidden: true });
     this.form = new EndpointForm(() => this.refresh());
-    this.element = el("div", { className: "f-stack" }, this.wrong, this.list, this.none, this.form.element);
+    this.parts = [this.wrong, this.list, this.none, this.form.element];
   }
 
   async refresh() {
@@ -37,7 +37,7 @@ export class Endpoints {
 /** Fills an element with the endpoints, and keeps them as they are now. */
 export function mount(element) {
   const endpoints = new Endpoints();
-  element.replaceChildren(endpoints.element);
+  element.replaceChildren(...endpoints.parts);
   const look = () => endpoints.refresh().catch((error) => {
     endpoints.wrong.textContent = error.message;
     endpoints.wrong.hidden = false;
