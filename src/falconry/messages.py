@@ -379,6 +379,7 @@ class ModelInfo:
         state: "unloaded", "loading", "ready" or "failed"; what runs elsewhere is ready until it has failed.
         progress: how much of it is loaded, 0 to 1.
         memory: bytes that its process has.
+        needs: bytes of memory that it will take.
         problem: why it failed or cannot be used, as `FalconryError.as_dict` gives it.
         source: where it was found: "settings", "built_in", "endpoint", "falconry", "huggingface", "ollama", …
         base: of an adapter, the name of the model that it changes.
@@ -396,6 +397,7 @@ class ModelInfo:
     state: str = "unloaded"
     progress: float | None = None
     memory: int | None = None
+    needs: int | None = None
     problem: Mapping[str, object] | None = None
     source: str = "settings"
     base: str | None = None

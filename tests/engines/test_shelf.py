@@ -258,3 +258,31 @@ async def test_an_endpoint_that_did_not_answer_is_a_mark_and_can_be_asked(
     finally:
         await shelf.aclose()
         await pool.aclose()
+
+
+async def test_nothing_is_told_where_nothing_has_changed(make_settings: MakeSettings) -> None:
+    settings = make_settings(model=None)
+    settings.models_folder.mkdir(parents=True)
+    write_reciter(settings.models_folder / "bird.gguf", PIECES)
+    async with shelved(settings) as (shelf, pool):
+        await shelf.refresh()
+        told: list[str] = []
+        pool.on_change.append(lambda: told.append("pool"))
+        shelf.on_change.append(lambda: told.append("shelf"))
+        await shelf.refresh()
+        assert told == []
+        write_reciter(settings.models_folder / "owl.gguf", [b"owl "])
+        await shelf.refresh()
+        assert set(told) == {"pool", "shelf"}
+
+
+async def test_what_a_model_will_need_is_told_before_it_is_loaded(make_settings: MakeSettings) -> None:
+    settings = make_settings(model=None)
+    settings.models_folder.mkdir(parents=True)
+    file = write_reciter(settings.models_folder / "bird.gguf", PIECES)
+    async with shelved(settings) as (shelf, pool):
+        await shelf.refresh()
+        bird = next(model for model in pool.models() if model.name == "bird")
+        assert bird.needs is not None
+        assert bird.needs > file.stat().st_size
+        assert bird.memory is None

@@ -47,6 +47,7 @@ class Pairs:
                 base=base.name,
                 view=partial(_view, adapter.path),
                 identity=(base.identity, str(adapter.path), adapter.size),
+                needed=base.needed and base.needed + adapter.size,
                 keep=False,
             )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,9 +16,9 @@ from falconry.engines.transformers_launch import missing
 from falconry.errors import FalconryError
 from falconry.models import eyas
 from falconry.models.fit import Fit, estimate_memory, fits, too_large
-from falconry.models.gguf import part_paths, stem_of
 from falconry.models.header import Header
 from falconry.models.local_model import LocalModel
+from falconry.models.split import part_paths, stem_of
 from falconry.settings import BUILT_IN_MODEL, Settings
 
 DEFAULT_CONTEXT = 8192  # tokens of a slot, where neither the settings nor the model say less
@@ -59,7 +60,11 @@ def file_spec(path: Path, settings: Settings) -> ModelSpec:
 def local_spec(local: LocalModel, settings: Settings) -> ModelSpec:
     """A model that was found, whatever its format."""
     gguf, path = local.format == "gguf", local.path
-    make: Callable[[], Engine] = partial(_llama_cpp if gguf else _transformers, path, settings)
+    make: Callable[[], Engine] = partial(_transformers, path, settings)
+    needs: Callable[[], int] = partial(_folder_needs, path, settings)
+    if gguf:
+        make = partial(_llama_cpp, path, settings, local.projector)
+        needs = partial(_needs, path, settings, local.projector, local.header)
     return ModelSpec(
         local.name,
         local.name,
@@ -68,14 +73,15 @@ def local_spec(local: LocalModel, settings: Settings) -> ModelSpec:
         size=local.size or None,
         path=path,
         source="settings" if local.source == "folder" else local.source,
-        identity=_identity(path),
-        needs=partial(_needs if gguf else _folder_needs, path, settings),
+        identity=(_identity(path), local.projector),
+        needs=needs,
+        needed=None if local.problem else _told(needs),
         too_large=partial(_too_large if gguf else _folder_too_large, path, settings, local.name),
         problem=local.problem or (None if gguf else missing()),
         quantization=local.quantization,
         parameters=local.parameters,
         context_length=local.context_length,
-        vision=local.vision,
+        vision=gguf and local.projector is not None,
     )
 
 
@@ -100,17 +106,29 @@ def _slot(header: Header, settings: Settings) -> int:
     return settings.context_length or min(header.context_length or DEFAULT_CONTEXT, DEFAULT_CONTEXT)
 
 
-def _needs(path: Path, settings: Settings) -> int:
+def _told(needs: Callable[[], int]) -> int | None:
+    """Bytes of memory, where the files tell."""
+    try:
+        return needs()
+    except FalconryError:
+        return None
+
+
+def _needs(path: Path, settings: Settings, projector: Path | None = None, header: Header | None = None) -> int:
     """Bytes of memory. Raises BadModelFile."""
-    header, options = header_of(path), options_from(settings)
-    return estimate_memory(
-        header,
-        context_length=_slot(header, settings),
-        slots=options.slots,
-        kv_type=options.kv_cache_type,
-        batch=batch_size(header.file_size, own_server=options.llama_server),
-        flash_attention=options.flash_attention != "off",
-    ).total
+    sight = 0 if projector is None else header_of(projector).file_size
+    header, options = header or header_of(path), options_from(settings)
+    return (
+        estimate_memory(
+            header,
+            context_length=_slot(header, settings),
+            slots=options.slots,
+            kv_type=options.kv_cache_type,
+            batch=batch_size(header.file_size, own_server=options.llama_server),
+            flash_attention=options.flash_attention != "off",
+        ).total
+        + sight
+    )
 
 
 def _too_large(path: Path, settings: Settings, name: str, free: int) -> FalconryError:
@@ -137,10 +155,11 @@ def _folder_too_large(path: Path, settings: Settings, name: str, free: int) -> F
 # The engines are imported when one is made: `falconry models` needs none.
 
 
-def _llama_cpp(path: Path, settings: Settings) -> Engine:
+def _llama_cpp(path: Path, settings: Settings, projector: Path | None = None) -> Engine:
     from falconry.engines.llama_cpp import LlamaCppEngine
 
-    return LlamaCppEngine(path, options_from(settings))
+    options = options_from(settings)
+    return LlamaCppEngine(path, options if projector is None else replace(options, projector=projector))
 
 
 def _transformers(path: Path, settings: Settings) -> Engine:

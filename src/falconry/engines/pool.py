@@ -83,10 +83,17 @@ class EnginePool:
 
     def offer(self, specs: Mapping[str, ModelSpec], default: str) -> None:
         """Replace what can be chosen. What is in use stays until it is done, also where it is gone or another one."""
+        before = self._told_of()
         self._specs = dict(specs)
         self._default = default
         self._residents.offer(self._specs)
-        self._tell()
+        if self._told_of() != before:
+            self._tell()
+
+    def _told_of(self) -> object:
+        """What of the models is told, to see whether it has changed."""
+        told = [(spec.name, spec.title, spec.kind, spec.identity, spec.needed) for spec in self._specs.values()]
+        return self._default, told, [self._residents.state(spec) for spec in self._specs.values() if not spec.local]
 
     def resolve(self, name: str | None) -> str:
         """The name of a model, the default's for None. Raises ModelNotFound."""
@@ -124,6 +131,7 @@ class EnginePool:
             state=state.state,
             progress=state.progress,
             memory=state.memory,
+            needs=spec.needed,
             problem=state.problem.as_dict() if state.problem else None,
             source=spec.source,
             base=spec.base,

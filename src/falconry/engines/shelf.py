@@ -31,7 +31,7 @@ class Shelf:
     """See the module. Its methods belong to one event loop.
 
     Attributes:
-        on_change: called when what lies on the disk, or what can be chosen, may be another.
+        on_change: called when something else lies on the disk. What can be chosen, the pool tells itself.
     """
 
     def __init__(self, settings: Settings, pool: EnginePool, endpoints: Endpoints) -> None:
@@ -65,9 +65,13 @@ class Shelf:
             if self._done >= wanted:
                 return
             self._begun += 1
+            before = self._local
             self._local, self._pairs = await asyncio.to_thread(_scan, self._settings)
             self._done = self._begun
         self._offer()
+        if _places(before) != _places(self._local):
+            for notice in list(self.on_change):
+                notice()
 
     def look(self, *, now: bool = False) -> None:
         """Look at disk and endpoints in the background, soon; without `now` at most every few seconds."""
@@ -108,8 +112,6 @@ class Shelf:
             # At the terminal, too: who has named the model there may not look at the page.
             _log.warning("%s Eyas answers until it is there.", self._missing.message)
         self._pool.offer(offered.specs, offered.default)
-        for notice in list(self.on_change):
-            notice()
 
     async def aclose(self) -> None:
         """Look no more."""
@@ -122,6 +124,11 @@ class Shelf:
 def _scan(settings: Settings) -> tuple[list[LocalModel], Pairs]:
     found = find_models(settings)
     return found, pair_adapters(found)
+
+
+def _places(found: Sequence[LocalModel] | None) -> object:
+    """What of the models on the disk is told, to see whether it has changed."""
+    return [(one.name, one.path, one.size, one.problem and one.problem.message) for one in found or ()]
 
 
 def open_pool(settings: Settings, endpoints: Endpoints | None = None) -> EnginePool:

@@ -28,6 +28,7 @@ class ModelSpec:
         view: of an adapter, makes its engine from that of its base.
         identity: what the engine is made of. A spec of the same name and identity is the same model, and stays loaded.
         needs: bytes of memory that it will take, read from its header; None where nobody can tell.
+        needed: the same, where it is known already.
         too_large: the error for a machine with so many bytes free, with what could be done about it.
         problem: why it cannot be used.
         mark: what was wrong with it when it was last looked at; it may be asked all the same.
@@ -46,6 +47,7 @@ class ModelSpec:
     view: Callable[[Engine], Engine] | None = None
     identity: Hashable = ()
     needs: Callable[[], int] | None = None
+    needed: int | None = None
     too_large: Callable[[int], FalconryError] | None = None
     problem: FalconryError | None = None
     mark: FalconryError | None = None
