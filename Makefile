@@ -11,7 +11,7 @@ LOCK := --universal --python-version 3.11 --no-emit-index-url --custom-compile-c
 
 .DEFAULT_GOAL := help
 .PHONY: help setup chat test test-torch check fix docs lock eyas soak clean \
-	bench-threads bench-context bench-stream bench-start bench-search bench-footprint bench-gateway bench-page compat screenshots
+	bench-threads bench-attention bench-speculation bench-context bench-stream bench-start bench-search bench-footprint bench-gateway bench-page compat screenshots
 
 help: ## show this list
 	@echo "Falconry: chat with any open LLM, on your own machine. To begin: make chat"
@@ -60,6 +60,12 @@ eyas: $(VENV)/.torch ## train the built-in model from nothing
 
 bench-threads: $(VENV)/.dev ## tokens/s by number of threads
 	$(PY) -m benchmarks.threads $(ARGS)
+
+bench-attention: $(VENV)/.dev ## memory, time and replies by flash attention and type of the KV cache
+	$(PY) -m benchmarks.attention $(ARGS)
+
+bench-speculation: $(VENV)/.dev ## what checking guessed tokens costs, and how many are right
+	$(PY) -m benchmarks.speculation $(ARGS)
 
 bench-context: $(VENV)/.dev ## tokens read again per turn, past the context's end
 	$(PY) -m benchmarks.context $(ARGS)
