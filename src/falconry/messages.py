@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from html import escape
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeGuard
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 FinishReason: TypeAlias = Literal["stop", "length"]
@@ -33,16 +33,28 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """A picture: PNG, JPEG, WebP or GIF, of which models see the first frame. `width` and `height` are in pixels."""
+
+    media_type: str
+    data: bytes = field(repr=False)
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message as an engine reads it.
 
-    `tool_calls` stand in a message of the assistant, `tool_call_id` in the answer to one (role "tool").
+    `images` stand before the text of a person's message. `tool_calls` stand in a message of the assistant,
+    `tool_call_id` in the answer to one (role "tool").
     """
 
     role: Role
     content: str
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
+    images: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +67,11 @@ class TokenPrompt:
 # A string or tokens go to the model raw; messages go through the model's own chat template. When the last message is
 # the assistant's, the model continues it.
 Prompt: TypeAlias = str | TokenPrompt | Sequence[Message]
+
+
+def has_images(prompt: Prompt) -> TypeGuard[Sequence[Message]]:
+    """Whether whoever reads a prompt must see pictures."""
+    return not isinstance(prompt, str | TokenPrompt) and any(message.images for message in prompt)
 
 
 @dataclass(frozen=True, slots=True)

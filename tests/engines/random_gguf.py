@@ -99,6 +99,63 @@ def write_reciting_adapter(path: Path, pieces: Sequence[bytes], reply: Sequence[
     return _write_adapter(path, tensors, alpha=len(tokens), architecture="llama")
 
 
+def write_projector(path: Path, *, width: int = _WIDTH, seed: int = 0) -> Path:
+    """Write a file of random weights by which a random model sees pictures of 56 by 56 pixels as 16 tokens.
+
+    It is a vision transformer of two layers with the projector of LLaVA 1.5.
+    """
+    random = np.random.default_rng(seed)
+    inner, feed_forward, side, patch = 32, 64, 56, 14
+    writer = gguf.GGUFWriter(path, "clip")
+    writer.add_type("mmproj")
+    writer.add_file_type(gguf.LlamaFileType.ALL_F32)
+    writer.add_bool("clip.has_vision_encoder", True)
+    writer.add_bool("clip.use_gelu", True)
+    writer.add_string("clip.projector_type", "mlp")
+    sizes = {
+        "image_size": side,
+        "patch_size": patch,
+        "embedding_length": inner,
+        "feed_forward_length": feed_forward,
+        "block_count": 2,
+        "attention.head_count": 2,
+        "projection_dim": width,
+    }
+    for name, size in sizes.items():
+        writer.add_uint32(f"clip.vision.{name}", size)
+    writer.add_float32("clip.vision.attention.layer_norm_epsilon", 1e-5)
+    for name in ("image_mean", "image_std"):
+        writer.add_array(f"clip.vision.{name}", [0.5, 0.5, 0.5])
+
+    def weights(name: str, *shape: int) -> None:
+        writer.add_tensor(name, random.normal(0, 0.5, shape).astype(np.float32))
+
+    def norm(name: str) -> None:
+        writer.add_tensor(f"{name}.weight", np.ones(inner, np.float32))
+        writer.add_tensor(f"{name}.bias", np.zeros(inner, np.float32))
+
+    def linear(name: str, rows: int, columns: int) -> None:
+        weights(f"{name}.weight", rows, columns)
+        writer.add_tensor(f"{name}.bias", np.zeros(rows, np.float32))
+
+    weights("v.class_embd", inner)
+    weights("v.patch_embd.weight", inner, 3, patch, patch)
+    weights("v.position_embd.weight", (side // patch) ** 2 + 1, inner)
+    norm("v.pre_ln")
+    for layer in range(2):
+        block = f"v.blk.{layer}"
+        for part in ("attn_q", "attn_k", "attn_v", "attn_out"):
+            linear(f"{block}.{part}", inner, inner)
+        norm(f"{block}.ln1")
+        norm(f"{block}.ln2")
+        linear(f"{block}.ffn_up", feed_forward, inner)
+        linear(f"{block}.ffn_down", inner, feed_forward)
+    linear("mm.0", width, inner)
+    linear("mm.2", width, width)
+    _finish(writer)
+    return path
+
+
 def _write_adapter(
     path: Path, tensors: Mapping[str, npt.NDArray[np.float32]], *, alpha: float, architecture: str
 ) -> Path:

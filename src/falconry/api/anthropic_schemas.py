@@ -15,8 +15,9 @@ from pydantic import BaseModel, Discriminator, Field, Tag
 from falconry.api.openai_params import wrong
 from falconry.api.openai_schemas import Body, Flag, Integer, ModelName, Number, StopText
 from falconry.api.tools import NO_TOOLS, ToolUse
-from falconry.errors import NotSupported
-from falconry.messages import Grammar, Message, SamplingParams, Tool, ToolCall
+from falconry.errors import InvalidRequest, NotSupported
+from falconry.messages import Grammar, Image, Message, SamplingParams, Tool, ToolCall
+from falconry.protocols.images import MOST_IMAGES, read_base64
 
 MOST_MESSAGES = 20_000
 MOST_BLOCKS = 5_000
@@ -34,6 +35,27 @@ class TextBlock(Body):
     text: str
 
 
+class ImageSource(Body):
+    """The picture itself. Its media type is read from its content, whatever is said of it."""
+
+    type: str = Field(max_length=100)
+    data: str | None = None
+
+
+class ImageBlock(Body):
+    type: Literal["image"]
+    source: ImageSource
+
+    def to_image(self) -> Image:
+        if self.source.type != "base64" or self.source.data is None:
+            raise InvalidRequest(
+                "Falconry fetches no picture from an address. Send the picture itself, with a source of type base64.",
+                code="image_not_inline",
+                field="messages",
+            )
+        return read_base64(self.source.data, "messages")
+
+
 class ToolUseBlock(Body):
     type: Literal["tool_use"]
     id: str = Field(min_length=1, max_length=256)
@@ -42,14 +64,14 @@ class ToolUseBlock(Body):
 
 
 class OtherBlock(Body):
-    """Images, documents and whatever else a model of text cannot read; and thoughts, which it need not read again."""
+    """Documents and whatever else a model of text cannot read; and thoughts, which it need not read again."""
 
     type: str = Field(max_length=100)
 
 
 def _tag(value: object) -> str:
     kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
-    return kind if isinstance(kind, str) and kind in ("text", "tool_use", "tool_result") else "other"
+    return kind if isinstance(kind, str) and kind in ("text", "image", "tool_use", "tool_result") else "other"
 
 
 ResultBlock: TypeAlias = Annotated[
@@ -73,6 +95,7 @@ class ToolResultBlock(Body):
 
 Block: TypeAlias = Annotated[
     Annotated[TextBlock, Tag("text")]
+    | Annotated[ImageBlock, Tag("image")]
     | Annotated[ToolUseBlock, Tag("tool_use")]
     | Annotated[ToolResultBlock, Tag("tool_result")]
     | Annotated[OtherBlock, Tag("other")],
@@ -218,17 +241,22 @@ def _turns(message: InputMessage) -> list[Message]:
     results: list[Message] = []
     texts: list[TextBlock] = []
     calls: list[ToolCall] = []
+    images: list[Image] = []
     for block in message.content:
         if isinstance(block, TextBlock):
             texts.append(block)
+        elif isinstance(block, ImageBlock) and message.role == "user":
+            images.append(block.to_image())
         elif isinstance(block, ToolUseBlock) and message.role == "assistant":
             calls.append(ToolCall(block.id, block.name, json.dumps(block.input or {}, ensure_ascii=False)))
         elif isinstance(block, ToolResultBlock) and message.role == "user":
             results.append(Message("tool", _result(block), tool_call_id=block.tool_use_id))
         elif block.type not in ("thinking", "redacted_thinking"):
             raise NotSupported(f"content of type “{block.type}” in a message of the {message.role}")
-    if texts or calls or not results:
-        results.append(Message(message.role, _joined(texts), tuple(calls)))
+    if len(images) > MOST_IMAGES:
+        raise wrong("messages", f"at most {MOST_IMAGES} pictures in a message are read")
+    if texts or calls or images or not results:
+        results.append(Message(message.role, _joined(texts), tuple(calls), images=tuple(images)))
     return results
 
 
@@ -249,4 +277,4 @@ def _joined(blocks: Sequence[TextBlock]) -> str:
 
 def _merged(first: Message, second: Message) -> Message:
     text = "\n\n".join(part for part in (first.content, second.content) if part)
-    return Message(first.role, text, first.tool_calls + second.tool_calls)
+    return Message(first.role, text, first.tool_calls + second.tool_calls, images=first.images + second.images)

@@ -16,7 +16,7 @@ from falconry.api.tools import CALL_END, NO_TOOLS, RESPONSE, ToolUse, call_gramm
 from falconry.chat.prompt_format import PLAIN_STOP, plain_prompt
 from falconry.engines.base import Engine
 from falconry.engines.pool import EnginePool
-from falconry.errors import EngineInterrupted
+from falconry.errors import EngineInterrupted, NotSupported
 from falconry.messages import (
     NO_EXTRAS,
     Delta,
@@ -29,6 +29,7 @@ from falconry.messages import (
     TokenPrompt,
     ToolCall,
     Usage,
+    has_images,
 )
 from falconry.protocols.grammar import check_schema, regex_to_gbnf
 
@@ -82,6 +83,8 @@ async def plan_chat(
     messages = _one_system_message(messages)
     async with pool.engine(model) as engine:
         template = await engine.has_chat_template()
+        if has_images(messages) and not (engine.sees_images and template):
+            raise NotSupported("images", "The chosen model cannot see pictures. Choose another one, or leave them out.")
         uses_tools = bool(tools.tools) or speaks_of_tools(messages)
         native = uses_tools and template and await engine.has_native_tools()
     if native:

@@ -9,7 +9,8 @@ from typing import Any
 from falconry.api.openai_schemas import ChatBody, ChatMessage, NamedTool, Sampling, ToolEntry
 from falconry.api.tools import ToolUse
 from falconry.errors import InvalidRequest, NotSupported
-from falconry.messages import Grammar, Message, Role, SamplingParams, Tool, ToolCall
+from falconry.messages import Grammar, Image, Message, Role, SamplingParams, Tool, ToolCall
+from falconry.protocols.images import MOST_IMAGES, read_data_uri
 
 _SEEDS = 2**32 - 1
 _MOST_TOKENS = 1_000_000
@@ -101,20 +102,23 @@ def messages_of(messages: Sequence[ChatMessage]) -> list[Message]:
 
 
 def _message(message: ChatMessage, place: str) -> Message:
-    content = text_of(message.content, f"{place}.content") or message.refusal or ""
+    text, images = _content(message.content, f"{place}.content")
     role = _ROLES.get(message.role) or message.role
     if role not in ("system", "user", "assistant", "tool"):  # the schema allows no others
         raise wrong(f"{place}.role", "it is not known")
+    if images and role != "user":
+        raise wrong(f"{place}.content", "only messages of the user may have pictures")
     calls = message.tool_calls if role == "assistant" else None
     return Message(
         role,
-        content,
+        text or message.refusal or "",
         tuple(
             ToolCall(call.id or f"call_{number}", call.function.name, _arguments(call.function.arguments))
             for number, call in enumerate(calls or ())
         ),
         # A template may insist on an id.
         (message.tool_call_id or "call_0") if role == "tool" else None,
+        images,
     )
 
 
@@ -122,8 +126,28 @@ def _arguments(arguments: str | Mapping[str, Any] | None) -> str:
     return arguments if isinstance(arguments, str) and arguments else json.dumps(arguments or {}, ensure_ascii=False)
 
 
+def _content(content: str | Sequence[str | Mapping[str, Any]] | None, field: str) -> tuple[str, tuple[Image, ...]]:
+    """The text of a content, and the pictures in it."""
+    if content is None or isinstance(content, str):
+        return content or "", ()
+    pictures = [part for part in content if isinstance(part, Mapping) and part.get("type") == "image_url"]
+    if len(pictures) > MOST_IMAGES:
+        raise wrong(field, f"at most {MOST_IMAGES} pictures are read")
+    images = tuple(read_data_uri(_address(part, field), field) for part in pictures)
+    return text_of([part for part in content if part not in pictures], field), images
+
+
+def _address(part: Mapping[str, Any], field: str) -> str:
+    """`image_url` is an object with its `url`; some clients leave out the object."""
+    given = part.get("image_url")
+    url = given.get("url") if isinstance(given, Mapping) else given
+    if not isinstance(url, str):
+        raise wrong(field, "a part of type image_url needs its url")
+    return url
+
+
 def text_of(content: str | Sequence[str | Mapping[str, Any]] | None, field: str) -> str:
-    """The text of a content, given as a string or in parts. Raises NotSupported for pictures, sound and files."""
+    """The text of a content, given as a string or in parts. Raises NotSupported for all else."""
     if content is None or isinstance(content, str):
         return content or ""
     texts = []

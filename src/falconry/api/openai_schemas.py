@@ -106,7 +106,7 @@ class Call(Body):
 
 
 class ChatMessage(Body):
-    """One message. Its content is text, or a list of parts; only text can be read by the models that there are."""
+    """One message. Its content is text, or a list of parts: text, and pictures for models that see."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: str | list[str | dict[str, Any]] | None = None

@@ -10,8 +10,9 @@ from pydantic import Discriminator, Field, Tag
 
 from falconry.api.anthropic_schemas import text_or_list
 from falconry.api.openai_schemas import Body
-from falconry.errors import NotSupported
-from falconry.messages import Message, Role, ToolCall
+from falconry.errors import InvalidRequest, NotSupported
+from falconry.messages import Image, Message, Role, ToolCall
+from falconry.protocols.images import MOST_IMAGES, read_data_uri
 
 MOST_PARTS = 5_000
 
@@ -29,8 +30,18 @@ class RefusalPart(Body):
     refusal: str
 
 
+class ImagePart(Body):
+    type: Literal["input_image"]
+    image_url: str | None = None
+
+    def to_image(self) -> Image:
+        if self.image_url is None:  # a file of OpenAI's store
+            raise NotSupported("input_image with a file_id")
+        return read_data_uri(self.image_url, "input")
+
+
 class OtherPart(Body):
-    """Images, files and sounds: nothing for a model of text."""
+    """Files and sounds: nothing for a model of text."""
 
     type: str = Field(max_length=100)
 
@@ -39,11 +50,14 @@ def _part_tag(value: object) -> str:
     kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
     if isinstance(kind, str) and kind in _TEXTS:
         return "text"
-    return "refusal" if kind == "refusal" else "other"
+    return {"refusal": "refusal", "input_image": "image"}.get(str(kind), "other")
 
 
 Part: TypeAlias = Annotated[
-    Annotated[TextPart, Tag("text")] | Annotated[RefusalPart, Tag("refusal")] | Annotated[OtherPart, Tag("other")],
+    Annotated[TextPart, Tag("text")]
+    | Annotated[ImagePart, Tag("image")]
+    | Annotated[RefusalPart, Tag("refusal")]
+    | Annotated[OtherPart, Tag("other")],
     Discriminator(_part_tag),
 ]
 Content: TypeAlias = Annotated[
@@ -60,7 +74,13 @@ class MessageItem(Body):
     content: Content
 
     def to_message(self) -> Message:
-        return Message(_ROLES[self.role], text_of(self.content))
+        if isinstance(self.content, str) or self.role != "user":
+            return Message(_ROLES[self.role], text_of(self.content))
+        pictures = [part for part in self.content if isinstance(part, ImagePart)]
+        if len(pictures) > MOST_IMAGES:
+            raise InvalidRequest(f"input: at most {MOST_IMAGES} pictures in a message are read")
+        text = text_of([part for part in self.content if not isinstance(part, ImagePart)])
+        return Message("user", text, images=tuple(part.to_image() for part in pictures))
 
 
 class FunctionCallItem(Body):
@@ -111,7 +131,7 @@ def text_of(content: Content) -> str:
         return content
     texts: list[str] = []
     for part in content:
-        if isinstance(part, OtherPart):
+        if isinstance(part, OtherPart | ImagePart):
             raise NotSupported(f"content of type “{part.type}”")
         texts.append(part.text if isinstance(part, TextPart) else part.refusal)
     return "".join(texts)

@@ -25,7 +25,7 @@ from falconry.engines.base import Engine
 from falconry.engines.pool import EnginePool
 from falconry.errors import InvalidRequest, NotSupported
 from falconry.gate.marks import user
-from falconry.messages import SamplingParams, Token, TokenPrompt
+from falconry.messages import SamplingParams, Token, TokenPrompt, has_images
 from falconry.protocols.sse import dump_json
 from falconry.protocols.tgi_answers import simple_tokens
 from falconry.services import Services
@@ -153,6 +153,8 @@ async def _templated(pool: EnginePool, body: ChatBody) -> str:
     prompt = plan.prompt
     if isinstance(prompt, str):
         return prompt
+    if has_images(prompt):
+        raise NotSupported("images in chat_tokenize")
     text = None
     if not isinstance(prompt, TokenPrompt):
         async with pool.engine() as engine:

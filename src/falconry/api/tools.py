@@ -83,7 +83,9 @@ def in_words(messages: Sequence[Message], use: ToolUse) -> list[Message]:
     joined: list[Message] = []
     for message in plain:
         if joined and joined[-1].role == message.role:
-            joined[-1] = replace(message, content=f"{joined[-1].content}\n{message.content}")
+            before = joined[-1]
+            text, images = f"{before.content}\n{message.content}", before.images + message.images
+            joined[-1] = replace(message, content=text, images=images)
         else:
             joined.append(message)
     return joined

@@ -110,4 +110,5 @@ class AutoEngine(Engine):
         self.can_continue = engine.can_continue
         self.supports = engine.supports
         self.extras = engine.extras
+        self.sees_images = engine.sees_images
         self.parallel = engine.parallel

@@ -43,6 +43,7 @@ class Engine(ABC):
         can_continue: a last message of the assistant is continued, not answered.
         supports: names of the sampling params that reach the model; the page shows the others as unsupported.
         extras: names of the fields of `Extras` that it can give.
+        sees_images: messages may have pictures; where nobody can tell, its server refuses them.
         parallel: replies that it writes at the same time; None where it has no limit of its own.
     """
 
@@ -50,6 +51,7 @@ class Engine(ABC):
     can_continue: bool = False
     supports: frozenset[str] = ALL_SAMPLING
     extras: frozenset[str] = frozenset()
+    sees_images: bool = False
     parallel: int | None = None
 
     @abstractmethod

@@ -30,6 +30,7 @@ class AdapterEngine(Engine):
         self._adapter = Adapter(path.absolute(), scale)
         self.parallel = base.parallel
         self.extras = base.extras
+        self.sees_images = base.sees_images
 
     @property
     def state(self) -> State:

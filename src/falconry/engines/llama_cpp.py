@@ -38,6 +38,7 @@ from falconry.messages import (
     TokenCount,
     TokenPrompt,
     Usage,
+    has_images,
 )
 
 __all__ = ["LlamaCppEngine", "LlamaCppOptions"]
@@ -70,6 +71,7 @@ class LlamaCppEngine(Engine):
     def __init__(self, model: Path, options: LlamaCppOptions) -> None:
         self._model = model.absolute()
         self.parallel = options.slots
+        self.sees_images = options.projector is not None
         if options.speculates:
             # The server tells no logprobs of tokens that were guessed (llama.cpp issue 27972).
             self.extras = ALL_EXTRAS - {"top_logprobs"}
@@ -204,6 +206,8 @@ class LlamaCppEngine(Engine):
         """Count exactly; of a prompt many times longer than the context, only until that is sure ("at least")."""
         if isinstance(prompt, TokenPrompt):
             return TokenCount(len(prompt.ids))
+        if has_images(prompt):
+            return TokenCount(await self._vocabulary.count_seen(prompt))
         texts = texts_of(prompt)
         limit = await self.context_length()
         if sum(map(len, texts)) > limit * _MOST_PER_TOKEN or unbroken(texts):
@@ -287,6 +291,8 @@ class LlamaCppEngine(Engine):
     async def _refuse_what_cannot_be(self, prompt: Prompt, params: SamplingParams, extras: Extras) -> None:
         """Raise NotSupported or InvalidRequest for what the server would not do, or do wrong."""
         self._refuse_extras(extras)
+        if has_images(prompt):
+            self._refuse_unseen(prompt, extras)
         if isinstance(prompt, TokenPrompt):
             await self._vocabulary.check(prompt.ids)
         await self._vocabulary.check(token for token, _ in params.logit_bias)
@@ -294,6 +300,14 @@ class LlamaCppEngine(Engine):
             raise NotSupported("tools")
         if extras.tools and extras.top_logprobs is not None:
             raise NotSupported("logprobs together with tools")
+
+    def _refuse_unseen(self, prompt: Sequence[Message], extras: Extras) -> None:
+        if not self.sees_images:
+            raise NotSupported("images")
+        if extras.prompt_logprobs:
+            raise NotSupported("logprobs of a prompt with images")
+        if any(image.media_type == "image/webp" for message in prompt for image in message.images):
+            raise NotSupported("WebP", "Local models cannot read WebP. Send the picture as PNG or JPEG.")
 
     async def _refuse_what_cannot_fit(self, prompt: Prompt) -> None:
         """Raise ContextWindowExceeded or InvalidRequest for what would keep the server busy, or crash it."""

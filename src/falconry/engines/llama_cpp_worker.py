@@ -77,6 +77,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--spec-ngram-simple-size-n", type=int, default=0)
     parser.add_argument("--spec-ngram-simple-size-m", type=int, default=0)
     parser.add_argument("--model-draft")
+    parser.add_argument("--mmproj")
     parser.add_argument("--spec-draft-n-max", type=int, default=0)
     parser.add_argument("--no-ui", action="store_true")
     parser.add_argument("--offline", action="store_true")
@@ -116,6 +117,8 @@ def _serve(options: argparse.Namespace) -> Any:
     params.cache_type_v = _cache_type(options.cache_type_v)
     params.flash_attn_type = _flash_attention(options.flash_attn)
     _speculate(params.speculative, options)
+    if options.mmproj:
+        params.mmproj.path = options.mmproj
     params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(path, 1.0) for path in options.lora]
     # Its defaults reflect every origin, with credentials.
     params.cors_origins = "localhost"

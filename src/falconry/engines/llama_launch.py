@@ -115,7 +115,7 @@ def _embedding_command(model: Path, options: LlamaCppOptions, address: Address) 
     """One slot, and no cache: every text is read once."""
     slot = min(options.context_length or EMBEDDING_TOKENS, EMBEDDING_TOKENS)
     slot = min(header_of(model).context_length or slot, slot)
-    single = replace(options, slots=1, prompt_cache_mib=0, cache_reuse=0, speculation="off", draft=None)
+    single = replace(options, slots=1, prompt_cache_mib=0, cache_reuse=0, speculation="off", draft=None, projector=None)
     flags = _flags(model, single, address, slot, slot)
     return [*_server(options), *flags, "--no-ui", "--offline", "--embeddings", "--pooling", "mean"]
 

@@ -25,6 +25,7 @@ class LlamaCppOptions:
         speculation: whether the next tokens are guessed from what stands in the conversation already. Then nothing is
             told of their logprobs.
         draft: a small model that guesses them in its place for models of its vocabulary.
+        projector: the file by which the model sees pictures (mmproj).
         llama_server: a llama-server binary in place of the built-in one.
         start_timeout: seconds until the model must be loaded.
     """
@@ -38,6 +39,7 @@ class LlamaCppOptions:
     flash_attention: FlashAttention = "auto"
     speculation: Speculation = "off"
     draft: Path | None = None
+    projector: Path | None = None
     llama_server: Path | None = None
     start_timeout: float = 300.0
 
@@ -68,6 +70,8 @@ def as_flags(options: LlamaCppOptions) -> dict[str, object]:
         flags |= {"--cache-type-k": options.kv_cache_type, "--cache-type-v": options.kv_cache_type}
     if options.flash_attention != "auto":
         flags["--flash-attn"] = options.flash_attention
+    if options.projector is not None:
+        flags["--mmproj"] = options.projector.absolute()
     if options.draft is not None:
         flags |= {"--model-draft": options.draft.absolute(), **_DRAFT}
     elif options.speculation == "ngram":

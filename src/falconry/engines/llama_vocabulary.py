@@ -47,6 +47,11 @@ class Vocabulary:
         body = {"messages": message_list([Message("user", "Hi")]), **tool_fields(Extras(tools=(tool,)))}
         return tool.name in str((await self._ask("/apply-template", body))["prompt"])
 
+    async def count_seen(self, messages: Sequence[Message]) -> int:
+        """Tokens of messages with pictures, through the chat template."""
+        body = {"messages": message_list(readable(messages))}
+        return int((await self._ask("/v1/chat/completions/input_tokens", body))["input_tokens"])
+
     async def count(self, text: str, *, special: bool = True) -> int:
         """Tokens of a raw prompt; of a text as it stands where not `special`."""
         body = {"content": text, "add_special": special, "parse_special": True}

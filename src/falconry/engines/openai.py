@@ -46,6 +46,7 @@ class OpenAIEngine(RemoteEngine):
 
     kind: ClassVar[str] = "openai"
     extras = ALL_EXTRAS
+    sees_images = True
 
     def __init__(self, endpoint: Endpoint, timeout: float, *, retries: int = RETRIES) -> None:
         super().__init__(endpoint, timeout, retries=retries)

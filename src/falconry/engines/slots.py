@@ -10,6 +10,8 @@ from itertools import count
 
 from falconry.messages import Prompt, TokenPrompt
 
+_IMAGE = 2000
+"""Characters that a picture is worth; it takes some hundred tokens."""
 _PIECE = 64
 """Tokens that are compared at once."""
 
@@ -60,7 +62,11 @@ def _parts(prompt: Prompt) -> dict[int, int]:
         return {hash(piece): len(piece) for piece in pieces}
     if isinstance(prompt, str):
         return {hash(line): len(line) for line in prompt.splitlines()}
-    return {hash(message.content): len(message.content) for message in prompt if message.role != "system"}
+    return {
+        hash((message.content, message.images)): len(message.content) + _IMAGE * len(message.images)
+        for message in prompt
+        if message.role != "system"
+    }
 
 
 def _shared(parts: Mapping[int, int], read: Mapping[int, int]) -> int:

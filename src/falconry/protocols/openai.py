@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from falconry.messages import Extras, FinishReason, Grammar, Message, SamplingParams, Token, ToolCallDelta, Usage
+from falconry.protocols.images import as_data_uri
 from falconry.protocols.logprobs import read_tokens
 
 # OpenAI takes at most four stop sequences, and servers that copy it refuse more. The rest is up to the caller.
@@ -63,7 +64,7 @@ def message_list(messages: Sequence[Message]) -> list[dict[str, object]]:
 
 
 def _message(message: Message) -> dict[str, object]:
-    body: dict[str, object] = {"role": message.role, "content": message.content}
+    body: dict[str, object] = {"role": message.role, "content": _content(message)}
     if message.tool_calls:
         body["tool_calls"] = [
             {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
@@ -72,6 +73,16 @@ def _message(message: Message) -> dict[str, object]:
     if message.tool_call_id is not None:
         body["tool_call_id"] = message.tool_call_id
     return body
+
+
+def _content(message: Message) -> str | list[dict[str, object]]:
+    """The text, or parts where there are pictures."""
+    if not message.images:
+        return message.content
+    parts: list[dict[str, object]] = [
+        {"type": "image_url", "image_url": {"url": as_data_uri(image)}} for image in message.images
+    ]
+    return [*parts, {"type": "text", "text": message.content}]
 
 
 def tool_fields(extras: Extras) -> dict[str, object]:
