@@ -134,7 +134,7 @@ def test_sigterm_ends_streams_stores_replies_and_frees_the_port(tmp_path: Path) 
 
 
 def test_a_second_falconry_on_the_same_data_leaves_the_firsts_reply_alone(tmp_path: Path) -> None:
-    with Falconry(tmp_path / "data", canned_rate=20) as first, first.client() as client:
+    with Falconry(tmp_path / "data", canned_rate=10) as first, first.client() as client:
         _, reply_id = ask(client, "Whose am I?")
         with Falconry(tmp_path / "data") as second, second.client() as other:
             assert other.get(f"/api/replies/{reply_id}").json()["status"] == "running"
