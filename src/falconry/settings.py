@@ -222,22 +222,22 @@ class Settings(BaseSettings):
     )
     hf_home: Path | None = Field(
         None,
-        validation_alias=AliasChoices("HF_HOME", "hf_home"),
+        validation_alias=AliasChoices("FALCONRY_HF_HOME", "HF_HOME", "hf_home"),
         description="Hugging Face's folder; by default `huggingface` in the user's cache folder.",
     )
     hf_hub_cache: Path | None = Field(
         None,
-        validation_alias=AliasChoices("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "hf_hub_cache"),
+        validation_alias=AliasChoices("FALCONRY_HF_HUB_CACHE", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "hf_hub_cache"),
         description="Its cache of models; by default `hub` in that folder.",
     )
     ollama_models: Path | None = Field(
         None,
-        validation_alias=AliasChoices("OLLAMA_MODELS", "ollama_models"),
+        validation_alias=AliasChoices("FALCONRY_OLLAMA_MODELS", "OLLAMA_MODELS", "ollama_models"),
         description="Ollama's models; by default those of this user, and of the system's service.",
     )
     llama_cache: Path | None = Field(
         None,
-        validation_alias=AliasChoices("LLAMA_CACHE", "llama_cache"),
+        validation_alias=AliasChoices("FALCONRY_LLAMA_CACHE", "LLAMA_CACHE", "llama_cache"),
         description="llama.cpp's cache; by default `llama.cpp` in the user's cache folder.",
     )
 
