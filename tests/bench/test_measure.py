@@ -80,12 +80,13 @@ async def test_prompts_differ_from_their_beginning_and_repeat_by_seed(make_setti
 
 def test_the_queue_counts_for_the_first_token_and_not_for_the_prompt() -> None:
     work = Work("m", "user 0", 10, asked=100.0, began=103.0, first=105.0, last=107.0)
-    work.usage = Usage(prompt_tokens=220, completion_tokens=11, cached_tokens=20)
+    work.usage = Usage(prompt_tokens=220, completion_tokens=11, cached_tokens=20, drafted_tokens=8, accepted_tokens=5)
     found = summary(1, [work])
     assert found.first == 5.0
     assert found.prompt_speed == 100.0
     assert found.speed == 5.0
     assert found.together == pytest.approx(11 / 7)
+    assert (found.drafted, found.accepted) == (8, 5)
 
 
 def test_a_reply_in_one_piece_has_no_speed() -> None:

@@ -93,6 +93,7 @@ class Measurement:
         speed: median of what one user gets.
         together: new tokens of all users, by the time from the first question to the last token.
         tokens: median length of a reply; shorter ones than planned were ended by the model.
+        drafted, accepted: tokens that were guessed ahead, and those of them that the model would have written itself.
     """
 
     users: int
@@ -103,6 +104,8 @@ class Measurement:
     speed: float | None
     together: float
     tokens: float
+    drafted: int = 0
+    accepted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +186,8 @@ def summary(users: int, works: Sequence[Work]) -> Measurement:
         speed=_median([sample.speed for sample in samples]),
         together=tokens / seconds if seconds > 0 else 0.0,
         tokens=median(sample.tokens for sample in samples),
+        drafted=sum(work.usage.drafted_tokens for work in works if work.usage),
+        accepted=sum(work.usage.accepted_tokens for work in works if work.usage),
     )
 
 

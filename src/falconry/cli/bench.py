@@ -138,6 +138,9 @@ def _table(report: Report, terminal: Terminal) -> str:
     lines = [f"{report.title} · {' · '.join(about)}"]
     lines.append(say("bench_lengths", prompt=report.start.prompt_tokens, reply=f"{longest([report]):.0f}"))
     lines.append(aligned(rows(report, say)))
+    if drafted := sum(measured.drafted for measured in report.measurements):
+        accepted = sum(measured.accepted for measured in report.measurements)
+        lines.append(say("bench_drafted", drafted=drafted, accepted=accepted))
     if report.limit and report.bandwidth:
         alone = next((m.speed for m in report.measurements if m.users == 1), None)
         lines.append(say("bench_limit", bandwidth=f"{report.bandwidth / 1e9:.1f}", limit=f"{report.limit:.0f}"))
