@@ -7,10 +7,12 @@ from time import process_time
 
 import pytest
 
+from falconry.engines.llama_cpp import LlamaCppEngine, LlamaCppOptions
 from falconry.errors import BadModelFile
 from falconry.models.chat_template import check_chat_template, judge
 from falconry.models.eyas import path as eyas
 from falconry.models.gguf import read_header
+from tests.engines.tiny_gguf import write_reciter
 
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
@@ -81,3 +83,15 @@ def test_the_built_in_models_template_is_sound() -> None:
     template = read_header(eyas()).chat_template
     assert template
     assert judge(template) == "ends"
+
+
+@pytest.mark.parametrize("template", [LOOPS["loops in loops"], EXPLODES["a range without an end"]])
+async def test_no_engine_is_started_with_such_a_template(template: str, tmp_path: Path) -> None:
+    model = write_reciter(tmp_path / "evil.gguf", [b"Never"], chat_template=template)
+    engine = LlamaCppEngine(model, LlamaCppOptions())
+    try:
+        with pytest.raises(BadModelFile, match="chat template"):
+            await engine.start()
+        assert engine.pid is None
+    finally:
+        await engine.aclose()
