@@ -128,7 +128,7 @@ def test_misuse_in_chinese(falconry: Run) -> None:
 
 
 # Texts whose names are made from parts: what models are, where they come from, and how they are.
-BUILT = ("kind_", "source_", "state_", "about_", "catalog_reason")
+BUILT = ("kind_", "source_", "state_", "about_", "catalog_reason", "bench_", "download_")
 
 
 def test_no_text_is_left_over() -> None:
