@@ -65,7 +65,7 @@ async def seeing(services: Services) -> AsyncGenerator[tuple[LiveServer, Seeing]
 async def test_pictures_reach_the_model_in_their_order(seeing: tuple[LiveServer, Seeing]) -> None:
     live, engine = seeing
     for path, body in DOORS:
-        answer = await post(live, path, **body(*INLINE))  # type: ignore[operator]
+        answer = await post(live, path, **body(*INLINE))
         assert answer.status_code == 200, answer.text
         (message,) = asked(engine)
         assert isinstance(message, Message)
@@ -84,7 +84,7 @@ async def test_what_cannot_be_seen_is_a_400_with_a_sentence(seeing: tuple[LiveSe
             ([INLINE[0][:40]], {}, "damaged"),
             (INLINE * 9, {}, "at most 16"),
         ):
-            answer = await post(live, path, **body(*given), **more)  # type: ignore[operator]
+            answer = await post(live, path, **body(*given), **more)
             assert answer.status_code == 400, answer.text
             assert words in answer.text
     assert engine.asked == []

@@ -118,7 +118,7 @@ async def test_keys_and_values_in_eight_bits_take_about_half_the_memory(tmp_path
     model = write_random(tmp_path / "wide.gguf", width=256, context_length=16_384)
     taken: dict[str, int] = {}
     for kind in ("f16", "q8_0", "q4_0"):
-        options = LlamaCppOptions(slots=2, context_length=16_384, prompt_cache_mib=0, kv_cache_type=kind)  # type: ignore[arg-type]
+        options = LlamaCppOptions(slots=2, context_length=16_384, prompt_cache_mib=0, kv_cache_type=kind)
         async with running(model, options) as engine:
             await engine.start()
             assert engine.pid is not None

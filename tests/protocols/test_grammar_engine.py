@@ -20,7 +20,8 @@ import pytest
 import pytest_asyncio
 
 import falconry.models
-from falconry.engines.llama_launch import LlamaCppOptions, launch
+from falconry.engines.llama_launch import launch
+from falconry.engines.llama_options import LlamaCppOptions
 from falconry.engines.local_http import request
 from falconry.engines.supervisor import Supervisor
 from falconry.errors import InvalidRequest

@@ -6,6 +6,7 @@ import base64
 import io
 import random
 import struct
+from typing import Any
 
 import pytest
 from PIL import Image as Picture
@@ -14,7 +15,7 @@ from falconry.errors import InvalidRequest
 from falconry.protocols.images import MOST_BYTES, as_data_uri, read_base64, read_data_uri, read_image
 
 SIZES = [(1, 1), (64, 48), (1000, 3), (777, 1234)]
-KINDS = {
+KINDS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "image/png": [("PNG", {})],
     "image/gif": [("GIF", {})],
     "image/jpeg": [("JPEG", {}), ("JPEG", {"progressive": True}), ("JPEG", {"exif": b"Exif\0\0" + bytes(3000)})],
@@ -25,15 +26,15 @@ FORMS = [
 ]
 
 
-def written(kind: str, size: tuple[int, int], options: dict[str, object]) -> bytes:
+def written(kind: str, size: tuple[int, int], options: dict[str, Any]) -> bytes:
     file = io.BytesIO()
-    Picture.new("RGB", size, "red").save(file, kind, **options)  # type: ignore[arg-type]
+    Picture.new("RGB", size, "red").save(file, kind, **options)
     return file.getvalue()
 
 
 @pytest.mark.parametrize(("media_type", "kind", "options"), FORMS)
 @pytest.mark.parametrize("size", SIZES)
-def test_kind_and_size_are_read(media_type: str, kind: str, options: dict[str, object], size: tuple[int, int]) -> None:
+def test_kind_and_size_are_read(media_type: str, kind: str, options: dict[str, Any], size: tuple[int, int]) -> None:
     data = written(kind, size, options)
     image = read_image(data, "image")
     assert (image.media_type, image.width, image.height) == (media_type, *size)
