@@ -40,6 +40,7 @@ NAMES = {"Falconry", "English", "OpenAI", "Anthropic", "OpenAPI", "JSON", "canne
 NAMES |= {"openai", "anthropic", "text-generation", "curl", "llama.cpp", "Markdown", "notes.txt", "GET", "POST", "Alt"}
 NAMES |= {"/metrics", "/openapi.json", "/docs", "Prometheus", "TGI", "text-generation-inference", "Tab"}
 NAMES |= {"Anthropic, text-generation-inference", *specs()}
+NAMES |= {"org/model:Q4_K_M"}  # what a name on the hub looks like
 QUOTED = re.compile("“[^”]*”")
 SENTENCE = re.compile(r"[A-Za-z]+ [a-z]+ [a-z]+")
 FIGURE = re.compile(r"[\d.,]+ [KMG]iB")

@@ -25,14 +25,15 @@ export class Catalog {
     catalog.onChange((value) => this.show(value));
   }
 
-  show({ entries, memory }) {
+  show({ entries, memory, recommended }) {
     for (const entry of entries) {
       const known = this.entries.get(entry.id) ?? new CatalogEntry(this.admin, this.catalog);
       this.entries.set(entry.id, known);
       known.update(entry, memory);
     }
     for (const id of this.entries.keys()) if (!entries.some((entry) => entry.id === id)) this.entries.delete(id);
-    this.order = entries.map(({ id }) => this.entries.get(id));
+    const first = (id) => (id === recommended?.id ? 0 : 1);
+    this.order = entries.toSorted((a, b) => first(a.id) - first(b.id)).map(({ id }) => this.entries.get(id));
     this.filter();
   }
 

@@ -10,7 +10,8 @@ export const REACH = [4, 8, 16, 24, 32, 64].map((size) => size * 2 ** 30);
 export class CatalogData extends Source {
   constructor(models, downloads) {
     super(() => get(`/api/catalog?${this.query()}`));
-    this.wish = { language: store.get("catalog.language") ?? "", memory: REACH.map(String).find((size) => size === store.get("catalog.memory")) ?? "" };
+    const known = (name, among) => among.find((value) => value === store.get(`catalog.${name}`)) ?? "";
+    this.wish = { language: known("language", ["en", "zh"]), memory: known("memory", REACH.map(String)), wish: known("wish", ["speed"]) };
     this.present = [];
     this.fetched = [];
     const tell = () => this.value && this.listeners.forEach((listener) => listener(this.value));
@@ -28,11 +29,10 @@ export class CatalogData extends Source {
     return new URLSearchParams(Object.entries(this.wish).filter(([, value]) => value));
   }
 
-  /** Another language or amount of memory; it is remembered in this browser. */
+  /** Another language, amount of memory, or what matters more; it is remembered in this browser. */
   setWish(wish) {
     this.wish = wish;
-    store.set("catalog.language", wish.language);
-    store.set("catalog.memory", wish.memory);
+    for (const [name, value] of Object.entries(wish)) store.set(`catalog.${name}`, value);
     return this.refresh();
   }
 

@@ -45,7 +45,8 @@ export class CatalogEntry {
   showBest(best) {
     const { recommended } = this.catalog.value;
     const chosen = recommended?.id === this.entry.id;
-    this.mark.textContent = best ? (chosen ? t("catalog_recommended") : "") : t("catalog_too_large");
+    const least = Math.min(...this.entry.variants.map(({ memory }) => memory));
+    this.mark.textContent = best ? (chosen ? t("catalog_recommended") : "") : t("catalog_too_large", { size: memorySize(least) });
     this.mark.dataset.state = best ? "ready" : "unloaded";
     this.mark.hidden = !this.mark.textContent;
     this.act.replaceChildren(...(best ? this.press(best, { size: true }) : []));
@@ -82,7 +83,8 @@ export class CatalogEntry {
     this.offers = el("div", { className: "f-stack", role: "status" });
     this.body.replaceChildren(
       table(columns, rows, t("variants_of", { name: entry.name })), this.offers, el("p", { className: "f-muted f-small-print" }, t("catalog_estimates")), ...sources(entry));
-    if (!entry.variants.some((variant) => variant.fits)) this.askOffers();
+    // What is free now is known of this machine only.
+    if (!this.catalog.wish.memory && entry.variants.every((variant) => variant.fits === false)) this.askOffers();
   }
 
   verdict(variant) {
@@ -92,7 +94,7 @@ export class CatalogEntry {
 
   /** Where nothing fits: what would. */
   async askOffers() {
-    const found = await attempt(() => post("/api/models/fit", { model: this.entry.id, context_length: this.entry.context_length }));
+    const found = await attempt(() => post("/api/models/fit", { model: this.entry.id }));
     if (!found?.offers?.length) return;
     this.offers.replaceChildren(el("p", {}, t("offers")), el("ul", {}, ...found.offers.map((offer) => el("li", {}, offerLine(offer)))));
   }
@@ -135,12 +137,10 @@ const FACTS = {
 /** Each source once, with what it is the source of. */
 function sources(entry) {
   const byUrl = new Map();
-  for (const [fact, found] of Object.entries(entry.facts ?? {})) {
-    for (const { url, date } of found) {
-      const known = byUrl.get(url) ?? { date, facts: [] };
-      byUrl.set(url, known);
-      known.facts.push(t(FACTS[fact] ?? "fact_other"));
-    }
+  for (const { what, url, date } of entry.facts ?? []) {
+    const known = byUrl.get(url) ?? { date, facts: [] };
+    byUrl.set(url, known);
+    known.facts.push(t(FACTS[what] ?? "fact_other"));
   }
   if (!byUrl.size) return [];
   const lines = [...byUrl].map(([url, { date, facts }]) => el(

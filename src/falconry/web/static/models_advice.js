@@ -10,14 +10,16 @@ export class Advice {
     this.admin = admin;
     this.catalog = catalog;
     this.machine = el("p", { className: "f-machine f-muted f-figure" });
-    const { language, memory } = catalog.wish;
-    this.language = choice(t("advice_language"), [["", t("advice_any")], ["en", t("language_en")], ["zh", t("language_zh")]]);
-    this.language.input.value = language;
-    this.memory = choice(t("advice_memory"), [["", t("advice_this_machine")], ...REACH.map((size) => [String(size), memorySize(size)])]);
-    this.memory.input.value = memory;
-    const wish = () => catalog.setWish({ language: this.language.input.value, memory: this.memory.input.value }).catch((error) => this.fail(error));
-    this.language.input.onchange = wish;
-    this.memory.input.onchange = wish;
+    const wishes = {
+      language: choice(t("advice_language"), [["", t("advice_any")], ["en", t("language_en")], ["zh", t("language_zh")]]),
+      wish: choice(t("advice_wish"), [["", t("advice_quality")], ["speed", t("advice_speed")]]),
+      memory: choice(t("advice_memory"), [["", t("advice_this_machine")], ...REACH.map((size) => [String(size), memorySize(size)])]),
+    };
+    const wish = () => Object.fromEntries(Object.entries(wishes).map(([name, { input }]) => [name, input.value]));
+    for (const [name, { input }] of Object.entries(wishes)) {
+      input.value = catalog.wish[name];
+      input.onchange = () => catalog.setWish(wish()).catch((error) => this.fail(error));
+    }
     this.above = el("small", { className: "f-muted" }, t("advice"));
     this.title = el("h2", {});
     this.reason = el("p", {});
@@ -32,7 +34,7 @@ export class Advice {
       el("div", { className: "f-advice-get" }, this.press, this.time));
     this.element = el(
       "section", { className: "f-advice", aria: { label: t("advice") } },
-      el("div", { className: "f-advice-wish" }, this.machine, el("div", { className: "f-pair" }, this.language.element, this.memory.element)),
+      el("div", { className: "f-advice-wish" }, ...Object.values(wishes).map(({ element }) => element)),
       this.best,
       this.wrong,
     );

@@ -56,6 +56,7 @@ export function facts(model) {
     model.parameters ? t("parameter_count", { number: parameters(model.parameters) }) : null,
     model.quantization,
     model.size ? fileSize(model.size) : null,
+    model.needs ? t("needs_memory", { size: memorySize(model.needs) }) : null,
     model.context_length ? t("context_tokens", { number: number(model.context_length) }) : null,
     model.vision ? t("sees_images") : null,
     source(model.source),

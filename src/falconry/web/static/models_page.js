@@ -48,7 +48,7 @@ async function build(page, catalog) {
   here.onCount = (count) => bar.rename("here", t("models_here_count", { count }));
   here.show();
   const advice = new Advice(admin, catalog);
-  page.append(wrong, advice.element, ...(admin ? [new Downloads().element] : []), bar.element);
+  page.append(advice.machine, wrong, advice.element, ...(admin ? [new Downloads().element] : []), bar.element);
   const told = {
     list: () => sidebar.refresh(),
     models: () => data.models.refresh(),
