@@ -54,10 +54,8 @@ class Metrics:
             self._registry.register(collector)
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
+        self._pool = pool
         pool.on_end.append(self._count_work)
-        for model in pool.models():  # a model that nobody has used yet is 0 and not missing
-            self._tgi.add("tgi_request_count", 0, model=model.name)
-            self._tgi.add("tgi_request_success", 0, model=model.name)
 
     def count_request(self, method: str, route: str | None, status: int, seconds: float) -> None:
         """Count a request that has been answered. `route` is its pattern, None where there is no such route."""
@@ -72,6 +70,9 @@ class Metrics:
 
     def text(self) -> bytes:
         """All of it, in the text format of Prometheus 0.0.4."""
+        for model in self._pool.models():  # one that nobody has used yet is 0 and not missing
+            self._tgi.add("tgi_request_count", 0, model=model.name)
+            self._tgi.add("tgi_request_success", 0, model=model.name)
         return generate_latest(_WithoutCreated(self._registry))
 
     def _make_histograms(self) -> None:
@@ -191,6 +192,8 @@ class _Now(Collector):
             "tgi_batch_current_max_tokens", "New tokens that those may still have at most.", labels=_MODEL
         )
         loaded = GaugeMetricFamily("falconry_model_loaded", "Whether the model's engine is there.", labels=_MODEL)
+        memory = GaugeMetricFamily("falconry_model_memory_bytes", "Memory of the model's process.", labels=_MODEL)
+        failed = GaugeMetricFamily("falconry_model_failed", "Whether the model cannot be used.", labels=_MODEL)
         work = list(self._pool.work)
         there = self._pool.loaded()
         for model in self._pool.models():
@@ -201,7 +204,10 @@ class _Now(Collector):
             running.add_metric(labels, len(begun))
             room.add_metric(labels, sum(one.max_tokens or 0 for one in begun))
             loaded.add_metric(labels, model.name in there)
-        yield from (queue, running, room, loaded)
+            failed.add_metric(labels, model.state == "failed")
+            if model.memory is not None and model.base is None:  # an adapter's is its base's
+                memory.add_metric(labels, model.memory)
+        yield from (queue, running, room, loaded, memory, failed)
 
 
 class _WithoutCreated(Collector):

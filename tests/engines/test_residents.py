@@ -188,6 +188,18 @@ async def test_a_model_in_use_is_not_idle() -> None:
     await house.until("a", "unloaded")
 
 
+async def test_to_look_whether_a_model_lives_does_not_keep_it() -> None:
+    house = House({"a": 1}, unload_after=0.05)
+    await house.use("a")
+    assert house.pool.proven("a")
+    async with asyncio.timeout(5):
+        while house.pool.loaded():
+            async with house.pool.engine("a", used=False):
+                await asyncio.sleep(0.001)
+            await asyncio.sleep(0.001)  # a probe that comes all the time
+    assert house.pool.proven("a")  # it would be there when somebody asks
+
+
 async def test_unloading_is_refused_while_a_request_waits_for_the_load() -> None:
     house = House({"a": 1})
     house.gate.clear()

@@ -73,12 +73,12 @@ def _refuse_silence(pool: EnginePool) -> None:
 async def _ask_default_model(pool: EnginePool) -> None:
     """Ask it something quick that its own process, or server, has to answer, past the queue.
 
-    Where other models are in use and this one is not, it is left alone: being looked at is no reason to take another
-    one's memory.
+    Where other models are in memory and this one is not, it is left alone, and so is one that was unloaded because
+    nobody used it: being looked at is no reason to take memory, nor to keep it.
     """
     name = pool.resolve(None)
-    if (loaded := pool.loaded()) and name not in loaded:
+    if name not in (loaded := pool.loaded()) and (loaded or pool.proven(name)):
         return
-    async with pool.engine(name) as engine:
+    async with pool.engine(name, used=False) as engine:
         await engine.context_length()
         await engine.count_tokens("ready")

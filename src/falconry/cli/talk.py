@@ -77,8 +77,12 @@ class Talk:
         """Print what comes, and give the reply as it ended."""
         chat = self._services.chat
         printer = _Printer(sys.stdout.isatty())
+        told = False
         with chat.watch(reply.conversation_id) as watcher:
             while (live := chat.find(reply.id)) is not None:
+                if live.loading is not None and not told and sys.stdout.isatty():
+                    told = True
+                    self._terminal.note("chat_loading", model=live.loading.title)
                 printer.show(live.thinking, live.text)
                 await watcher.wait(POLL)
         ended = await chat.message(reply.id)

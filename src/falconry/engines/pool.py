@@ -179,6 +179,11 @@ class EnginePool:
         """The names of the models whose engines are there."""
         return self._residents.names()
 
+    def proven(self, name: str) -> bool:
+        """Whether a model was loaded once as it is now, and has not failed since. Raises ModelNotFound."""
+        spec = self._holder(self.spec(name))
+        return (spec.name, spec.identity) in self._residents.proven and self.state(name).problem is None
+
     async def load(self, name: str) -> None:
         """Begin to load a model, also one that has failed; its state tells the rest.
 
@@ -202,20 +207,23 @@ class EnginePool:
             await self._residents.unload(self._holder(spec).name)
 
     @asynccontextmanager
-    async def engine(self, name: str | None = None, *, on_wait: OnWait | None = None) -> AsyncGenerator[Engine, None]:
+    async def engine(
+        self, name: str | None = None, *, on_wait: OnWait | None = None, used: bool = True
+    ) -> AsyncGenerator[Engine, None]:
         """The engine of a model, loaded, and not to be unloaded inside the context.
 
         Args:
             on_wait: called with the model's state while it is being loaded, or waits for others to make room.
+            used: whether this keeps it from being idle; to look whether it lives does not.
 
         Raises ModelNotFound, ModelTooLarge, EngineError.
         """
-        async with self._acquired(self.spec(name), on_wait) as (_, engine):
+        async with self._acquired(self.spec(name), on_wait, used=used) as (_, engine):
             yield engine
 
     @asynccontextmanager
     async def _acquired(
-        self, spec: ModelSpec, on_wait: OnWait | None = None
+        self, spec: ModelSpec, on_wait: OnWait | None = None, *, used: bool = True
     ) -> AsyncGenerator[tuple[Resident, Engine], None]:
         if spec.problem is not None:
             raise spec.problem
@@ -229,7 +237,7 @@ class EnginePool:
         try:
             yield resident, resident.engine if spec.view is None else resident.seen_by(spec.view, spec.identity)
         finally:
-            self._residents.release(resident)
+            self._residents.release(resident, used=used)
 
     def _holder(self, spec: ModelSpec) -> ModelSpec:
         """Whose engine it is: of an adapter, its base."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from time import monotonic
 
 from falconry.engines.queue import FairQueue
@@ -62,6 +62,7 @@ class Residents:
         self._changed = asyncio.Event()
         self._failures: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_FAILURES))
         self.problems: dict[str, FalconryError] = {}
+        self.proven: set[tuple[str, Hashable]] = set()  # names and identities of what was loaded once
         self._disproved: dict[str, FalconryError | None] = {}  # marks of models that have worked since
 
     def names(self) -> frozenset[str]:
@@ -167,6 +168,7 @@ class Residents:
             raise
         else:
             resident.ready = True
+            self.proven.add((name, resident.spec.identity))
             self._failures.pop(name, None)
             self.problems.pop(name, None)
         finally:
@@ -239,10 +241,11 @@ class Residents:
 
     # -- leaving
 
-    def release(self, resident: Resident) -> None:
-        """Whoever acquired it does not need it any more."""
+    def release(self, resident: Resident, *, used: bool = True) -> None:
+        """Whoever acquired it does not need it any more. `used`: so that it counts as used just now."""
         resident.users -= 1
-        resident.last_used = monotonic()
+        if used:
+            resident.last_used = monotonic()
         if not resident.users:
             if resident in self._outdated:
                 self._leave(resident)
@@ -259,7 +262,8 @@ class Residents:
                 _log.info("%s is unloaded, for nobody uses it", resident.spec.name)
                 self._leave(resident)
 
-        resident.expiry = asyncio.get_running_loop().call_later(self._idle, expire)
+        rest = resident.last_used + self._idle - monotonic()
+        resident.expiry = asyncio.get_running_loop().call_later(max(0.0, rest), expire)
 
     async def unload(self, name: str) -> None:
         """Unload a model now, also one that is being loaded and that nobody waits for. Raises ModelBusy."""
