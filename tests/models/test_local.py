@@ -14,6 +14,7 @@ import pytest
 
 from falconry.i18n import error_text
 from falconry.models.local import LocalModel, find_models, model_at
+from falconry.models.stores.places import unreadable_places
 from falconry.models.stores.programs import lm_studio_folders
 from falconry.settings import Settings
 from tests.models.gguf_bytes import PAIRS, File, string
@@ -77,6 +78,12 @@ class TestFolders:
         found = find(models=[tmp_path / "weights.bin", tmp_path / "gone.gguf"])
         codes = {name: model.problem.code for name, model in found.items() if model.problem}
         assert codes == {"weights": "model_file_pickle", "gone": "model_file_unreadable"}
+
+    def test_paths_that_no_system_takes(self, find: Find, tmp_path: Path) -> None:
+        names = ["x" * 300, "y" * 300 + "-00002-of-00003.gguf", "a\0b.gguf"]
+        found = find(models=[tmp_path / name for name in names])
+        assert len(found) == 3
+        assert all(model.problem is not None for model in found.values())
 
     def test_a_broken_one_is_told_with_its_reason(self, find: Find, tmp_path: Path) -> None:
         write(tmp_path / "mine" / "cut.gguf", gguf()[:-1])
@@ -262,6 +269,23 @@ class TestOtherPrograms:
     def test_they_can_be_left_out(self, find: Find, home: Path) -> None:
         write(home / ".lmstudio/models/org/tiny-GGUF/tiny.gguf", gguf())
         assert find(find_models=False) == {}
+
+    def test_a_folder_of_somebody_elses_is_told(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Root may read everything, so that the system's answer is given in its place."""
+        write(home / ".ollama/models/blobs/x", b"")
+        original = os.scandir
+
+        def scandir(path: Any) -> Any:
+            if Path(path) == home / ".ollama" / "models":
+                raise PermissionError(13, "Permission denied")
+            return original(path)
+
+        monkeypatch.setattr(os, "scandir", scandir)
+        (error,) = unreadable_places(Settings(data_dir=home / "data"))
+        assert error.message.startswith(
+            f"Models in {home}/.ollama/models do not show, for it cannot be read: Permission"
+        )
+        assert unreadable_places(Settings(data_dir=home / "data", find_models=False)) == []
 
 
 class TestTheSameContent:

@@ -11,11 +11,13 @@ from pydantic import ConfigDict, Field
 from falconry.access.person import Person
 from falconry.api.request_body import RequestBody
 from falconry.api.strict import StrictRoute
+from falconry.errors import FalconryError
 from falconry.gate.identity import Asker, language_of
 from falconry.gate.marks import admin, user
 from falconry.i18n import Language, error_text
 from falconry.models.local import LocalModel, find_models
 from falconry.models.removal import is_removable, remove_model
+from falconry.models.stores.places import unreadable_places
 from falconry.services import Services
 from falconry.settings import Settings
 
@@ -39,11 +41,13 @@ def model_files_router(services: Services) -> APIRouter:
     @user("conversations")
     async def files(request: Request, asker: Asker) -> Json:
         """All models, adapters and projectors on this machine, and where they come from. `problem` says why one
-        cannot be used. Sizes are in bytes, contexts in tokens. Where they lie is told to admins only."""
-        found = await asyncio.to_thread(find_models, settings)
+        cannot be used. Sizes are in bytes, contexts in tokens. Where they lie is told to admins only, and so is which
+        folders cannot be read (`unreadable`)."""
+        found, unreadable = await asyncio.to_thread(_look, settings)
         language = language_of(request)
         return {
-            "folder": str(settings.models_folder) if asker.may("admin") else None,
+            "folder": _text(settings.models_folder) if asker.may("admin") else None,
+            "unreadable": [_problem(error, language) for error in unreadable] if asker.may("admin") else [],
             "files": [file_json(model, settings, asker, language) for model in found],
         }
 
@@ -61,7 +65,6 @@ def model_files_router(services: Services) -> APIRouter:
 def file_json(model: LocalModel, settings: Settings, asker: Person, language: Language) -> Json:
     """One model for the page and for programs."""
     knows_paths = asker.may("admin")
-    problem = model.problem.as_dict() if model.problem else None
     return {
         "name": model.name,
         "path": _text(model.path) if knows_paths else None,
@@ -77,8 +80,17 @@ def file_json(model: LocalModel, settings: Settings, asker: Person, language: La
         "vision": model.vision,
         "copies": [_text(copy) for copy in model.copies] if knows_paths else [],
         "removable": is_removable(model, settings),
-        "problem": {**problem, "text": error_text(problem, language)} if problem else None,
+        "problem": _problem(model.problem, language) if model.problem else None,
     }
+
+
+def _look(settings: Settings) -> tuple[list[LocalModel], list[FalconryError]]:
+    return find_models(settings), unreadable_places(settings)
+
+
+def _problem(error: FalconryError, language: Language) -> Json:
+    told = error.as_dict()
+    return {**told, "text": error_text(told, language)}
 
 
 def _text(path: object) -> str:

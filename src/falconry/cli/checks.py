@@ -29,6 +29,7 @@ from falconry.messages import Message, ModelInfo, SamplingParams
 from falconry.models.local import find_models
 from falconry.models.local_model import LocalModel
 from falconry.models.machine import free_memory
+from falconry.models.stores.places import unreadable_places
 from falconry.settings import BUILT_IN_MODEL, Settings
 from falconry.storage.check import check_database, count_users
 
@@ -213,8 +214,12 @@ class Doctor:
         return Check(name, "ok", self._say("transformers_none", extra=EXTRA))
 
     def broken_files(self, found: Sequence[LocalModel]) -> list[Check]:
-        """The model files on this machine that cannot be used, each with the reason."""
-        return [
+        """The model files on this machine that cannot be used, and folders that cannot be read, with the reason."""
+        places = [
+            Check(self._say("check_folder"), "warning", self._terminal.error(error.as_dict()))
+            for error in unreadable_places(self._settings)
+        ]
+        return places + [
             Check(
                 self._say("check_file", name=model.name),
                 "failed" if model.source == "folder" else "warning",  # of other programs' files it is only told

@@ -15,6 +15,7 @@ from falconry.cli.terminal import Terminal, printable
 from falconry.cli.verbs import VerbGroup
 
 if TYPE_CHECKING:
+    from falconry.errors import FalconryError
     from falconry.messages import ModelInfo
     from falconry.models.local import LocalModel
     from falconry.settings import Settings
@@ -48,15 +49,16 @@ def command(ctx: click.Context, /, debug: bool, as_json: bool, **flags: str | No
     if ctx.invoked_subcommand is not None:
         return
     terminal = ctx.ensure_object(Terminal)
-    models = _all(load_settings(terminal, debug=debug, **flags))
+    settings = load_settings(terminal, debug=debug, **flags)
+    models = _all(settings)
     if as_json:
         print(json.dumps([_values(info, local) for info, local in models], ensure_ascii=False, indent=2))
         return
     head = tuple(terminal.text(f"column_{name}") for name in _COLUMNS)
     print(aligned([head, *(_row(terminal, info, local) for info, local in models)]))
-    for _, local in models:
-        if local is not None and local.problem is not None:
-            print(printable(terminal.error(local.problem.as_dict())))
+    problems = [local.problem for _, local in models if local is not None and local.problem is not None]
+    for problem in (*problems, *_unreadable(settings)):
+        print(printable(terminal.error(problem.as_dict())))
 
 
 def _all(settings: Settings) -> list[tuple[ModelInfo | None, LocalModel | None]]:
@@ -70,6 +72,12 @@ def _all(settings: Settings) -> list[tuple[ModelInfo | None, LocalModel | None]]
         (info, local.pop(info.name, None) if info.engine in _LOCAL_ENGINES else None) for info in chosen
     ]
     return [*models, *((None, model) for model in local.values())]
+
+
+def _unreadable(settings: Settings) -> list[FalconryError]:
+    from falconry.models.stores.places import unreadable_places
+
+    return unreadable_places(settings)
 
 
 def _values(info: ModelInfo | None, local: LocalModel | None) -> Mapping[str, Any]:

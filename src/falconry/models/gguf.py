@@ -9,6 +9,7 @@ Source: docs/gguf.md of ggml for the format; where that leaves room (lists of li
 
 from __future__ import annotations
 
+import os
 import struct
 from dataclasses import replace
 from math import prod
@@ -78,14 +79,14 @@ def _not_first(path: Path) -> BadModelFile:
     """The error for what is a later part by its name."""
     count = len(part_paths(path))
     first = part_path(path, 1, count)
-    if first.exists():
+    if os.path.lexists(first):
         return bad_file("model_file_not_first", path, first=first.name)
     return bad_file("model_file_part_missing", path, count=count, missing=first.name)
 
 
 def _part(first: Path, number: int, count: int) -> Header:
     path = part_path(first, number, count)
-    if not path.exists():
+    if not os.path.lexists(path):
         raise bad_file("model_file_part_missing", first, count=count, missing=path.name)
     part = read_part(path)
     if (part.metadata.get("split.no"), part.metadata.get("split.count")) != (number - 1, count):

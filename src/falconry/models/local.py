@@ -15,12 +15,11 @@ from falconry.models.bad_file import renamed
 from falconry.models.local_model import Format, LocalKind, LocalModel
 from falconry.models.look import State, fingerprint, look_at, state_of
 from falconry.models.pairing import pair
+from falconry.models.regular_file import is_folder
 from falconry.models.split import part_paths
 from falconry.models.stores.files import find_in_folder, found_file
 from falconry.models.stores.found import Found, Source
-from falconry.models.stores.hugging_face import find_in_hub_cache, hub_cache
-from falconry.models.stores.ollama import find_in_ollama, ollama_stores
-from falconry.models.stores.programs import llama_cpp_cache, lm_studio_folders
+from falconry.models.stores.places import other_programs
 from falconry.settings import Settings
 
 __all__ = ["Format", "LocalKind", "LocalModel", "Source", "find_models", "model_at"]
@@ -42,7 +41,7 @@ def find_models(settings: Settings) -> list[LocalModel]:
 def model_at(path: Path) -> LocalModel:
     """The model in a file or folder, wherever it lies. Blocking."""
     found = found_file(path, "folder", named=True)
-    seen = _Seen(found, state_of(path), path.is_dir())
+    seen = _Seen(found, state_of(path), is_folder(path))
     return _local(seen, _typeable(found.name))
 
 
@@ -50,19 +49,13 @@ def _places(settings: Settings) -> Iterator[Iterable[Found]]:
     for path in settings.models:
         yield _users_own(path.expanduser())
     yield find_in_folder(settings.models_folder, "falconry")
-    if not settings.find_models:
-        return
-    yield find_in_hub_cache(hub_cache(settings))
-    for store in ollama_stores(settings):
-        yield find_in_ollama(store)
-    for folder in lm_studio_folders():
-        yield find_in_folder(folder, "lm_studio")
-    yield find_in_folder(llama_cpp_cache(settings), "llama_cpp")
+    for place in other_programs(settings):
+        yield place.found()
 
 
 def _users_own(path: Path) -> Iterable[Found]:
     """A file that the settings name is told of whatever it is, and so is a folder that cannot be read."""
-    if not path.is_dir():
+    if not is_folder(path):
         return [found_file(path, "folder", named=True)]
     try:
         next(path.iterdir(), None)
@@ -94,7 +87,7 @@ def _unique(there: Iterable[Found]) -> list[_Seen]:
     inodes: dict[tuple[tuple[int, int], ...], _Seen] = {}
     sizes: dict[int, list[_Seen]] = {}
     for found in there:
-        new = _Seen(found, state_of(found.path), found.path.is_dir())
+        new = _Seen(found, state_of(found.path), is_folder(found.path))
         inode = tuple((file.device, file.inode) for file in new.state)
         alike = sizes.setdefault(new.size, [])
         same = inodes.get(inode) if inode else None

@@ -15,7 +15,7 @@ from falconry.models.folder import ModelFolder, read_folder, telling_files
 from falconry.models.gguf import read_header
 from falconry.models.header import Header
 from falconry.models.local_model import LocalKind
-from falconry.models.regular_file import open_regular
+from falconry.models.regular_file import is_folder, open_regular
 from falconry.models.split import part_paths
 
 _REMEMBERED = 2048  # models; their headers take about 50 kB each
@@ -50,7 +50,7 @@ class Look:
 def state_of(path: Path) -> State:
     """The state of a model's files; those that are not there are left out."""
     try:
-        files = telling_files(path) if path.is_dir() else part_paths(path)
+        files = telling_files(path) if is_folder(path) else part_paths(path)
     except (BadModelFile, OSError, ValueError):
         files = ()
     return tuple(state for file in files if (state := _state(file)) is not None)
@@ -64,7 +64,7 @@ def look_at(path: Path, state: State) -> Look:
 @lru_cache(_REMEMBERED)
 def _look(path: Path, state: State) -> Look:
     try:
-        if path.is_dir():
+        if is_folder(path):
             return Look("model", folder=read_folder(path))
         header = read_header(path)
     except BadModelFile as error:

@@ -15,6 +15,14 @@ _CHUNK = 2**18
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 
 
+def is_folder(path: Path) -> bool:
+    """Whether a path leads to a folder; False too where that cannot be found out, which `Path.is_dir` raises for."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 @contextmanager
 def open_regular(path: Path) -> Iterator[tuple[int, int]]:
     """The descriptor and the size in bytes of a regular file that is not empty. Raises BadModelFile."""

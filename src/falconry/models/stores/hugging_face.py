@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from falconry.models.regular_file import is_folder
 from falconry.models.stores.files import find_in_folder
 from falconry.models.stores.found import Found
 from falconry.settings import Settings, default_cache_dir
@@ -48,7 +49,7 @@ def _named(found: Found, snapshot: Path, title: str) -> Found:
     if found.path == snapshot:
         return replace(found, name=title, longer=f"{title} ({snapshot.name[:8]})")
     inside = found.path.relative_to(snapshot)
-    if found.path.is_dir():
+    if is_folder(found.path):
         return replace(found, name=f"{title}/{inside}", longer=f"{title}/{inside} ({snapshot.name[:8]})")
     return replace(found, longer=f"{title}/{found.name}", digest=_digest(found.path))
 
@@ -78,6 +79,6 @@ def _time(path: Path) -> float:
 
 def _folders(folder: Path) -> list[Path]:
     try:
-        return sorted(path for path in folder.iterdir() if path.is_dir())
+        return sorted(path for path in folder.iterdir() if is_folder(path))
     except OSError:
         return []

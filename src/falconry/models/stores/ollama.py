@@ -12,6 +12,7 @@ from pathlib import Path
 
 from falconry.errors import FalconryError
 from falconry.models.json_file import read_json
+from falconry.models.regular_file import is_folder
 from falconry.models.stores.found import Found
 from falconry.settings import Settings
 
@@ -46,9 +47,9 @@ def _manifests(folder: Path, levels: int) -> Iterator[Path]:
     except OSError:
         return
     for entry in entries:
-        if levels > 1 and entry.is_dir():
+        if levels > 1 and is_folder(entry):
             yield from _manifests(entry, levels - 1)
-        elif levels == 1 and entry.is_file():
+        elif levels == 1:
             yield entry
 
 
