@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import IO
 
+_NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOLCK)
 
-def try_lock(file: IO[bytes]) -> bool:
+
+def try_lock(file: IO[bytes], *, unsupported: bool = False) -> bool:
     """Lock an open file without waiting; False where somebody else, also of this process, holds it.
 
-    Closing the file lets go of it.
+    Closing the file lets go of it. `unsupported` is the answer on file systems that know no locks.
     """
     try:
         if os.name == "nt":
@@ -20,6 +23,6 @@ def try_lock(file: IO[bytes]) -> bool:
             import fcntl  # everywhere else
 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
+    except OSError as error:
+        return unsupported and error.errno in _NO_LOCKS
     return True

@@ -358,6 +358,14 @@ class Settings(BaseSettings):
         """`~` is the home folder in a file too, where no shell expands it."""
         return value.expanduser() if value is not None else None
 
+    @field_validator("hf_token")
+    @classmethod
+    def _token(cls, value: SecretStr | None) -> SecretStr | None:
+        text = value.get_secret_value().strip() if value is not None else ""
+        if not text.isascii() or not all(33 <= ord(character) <= 126 for character in text):
+            raise ValueError("it holds characters that no token has")
+        return SecretStr(text) if text else None
+
     @field_validator("hf_endpoint")
     @classmethod
     def _hub(cls, value: str) -> str:

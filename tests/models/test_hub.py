@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 
 import pytest
+from pydantic import SecretStr, ValidationError
 
 from falconry.errors import DownloadFailed, FalconryError, NotAllowed, NotFound
 from falconry.models.checksum import Checksum
@@ -92,6 +93,27 @@ def test_the_hubs_own_variables_are_understood(monkeypatch: pytest.MonkeyPatch) 
     assert settings.hf_token is not None
     assert settings.hf_offline
     assert "hf_secret" not in repr(settings)
+
+
+@pytest.mark.parametrize(("given", "token"), [(" hf_secret\n", "hf_secret"), ("  ", None), ("", None)])
+def test_a_token_may_have_been_pasted_with_its_line_end(given: str, token: str | None) -> None:
+    settings = Settings(hf_token=SecretStr(given))
+    assert (settings.hf_token.get_secret_value() if settings.hf_token else None) == token
+
+
+def test_a_token_that_no_header_could_carry_is_refused_and_not_shown() -> None:
+    with pytest.raises(ValidationError) as raised:
+        Settings(hf_token=SecretStr("geheim\nX-Evil: 1"))
+    assert "geheim" not in str(raised.value)
+
+
+async def test_a_proxy_looks_names_up_itself(
+    hub: HubServer, make_hub: MakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.add("org/name", {"config.json": b"{}"})
+    monkeypatch.setenv("http_proxy", hub.url)
+    assert (await make_hub(hf_endpoint="http://hub.invalid").repository("org/name")).commit == COMMIT
+    assert hub.seen[0].path.startswith("http://hub.invalid/api/models/org/name")
 
 
 # Where it leads

@@ -116,7 +116,7 @@ class DownloadFolder:
     def load(self) -> dict[str, Stored]:
         """All downloads that are written down, by their id. A file that cannot be understood is left alone."""
         found = {}
-        for path in sorted(self.path.glob("*.json")) if self.path.is_dir() else []:
+        for path in self._kept():
             try:
                 stored = _stored(json.loads(path.read_text(encoding="utf-8")))
             except (OSError, ValueError, TypeError, KeyError, RecursionError):
@@ -124,6 +124,12 @@ class DownloadFolder:
             if stored.plan.id == path.stem:
                 found[path.stem] = stored
         return found
+
+    def _kept(self) -> list[Path]:
+        try:
+            return sorted(path for path in self.path.iterdir() if path.suffix == ".json")
+        except OSError:  # not there yet, or not ours to read
+            return []
 
     def done(self, plan: Plan) -> int:
         """Bytes that are there, complete or not."""

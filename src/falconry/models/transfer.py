@@ -55,7 +55,7 @@ def _take(folder: DownloadFolder, download_id: str) -> IO[bytes] | None:
     except OSError as error:
         raise errors.cannot_write(str(path), error.strerror or str(error)) from None
     # Whoever held it may have removed the file: then ours is one that nobody else will ever open.
-    if try_lock(file) and path.exists() and os.fstat(file.fileno()).st_ino == path.stat().st_ino:
+    if try_lock(file, unsupported=True) and path.exists() and os.fstat(file.fileno()).st_ino == path.stat().st_ino:
         return file
     file.close()
     return None
