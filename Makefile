@@ -11,7 +11,7 @@ LOCK := --universal --python-version 3.11 --no-emit-index-url --custom-compile-c
 
 .DEFAULT_GOAL := help
 .PHONY: help setup chat test test-torch check fix docs lock eyas soak clean \
-	bench-threads bench-attention bench-speculation bench-context bench-stream bench-start bench-search bench-footprint bench-gateway bench-page compat screenshots
+	bench-threads bench-attention bench-speculation bench-context bench-stream bench-start bench-search bench-footprint bench-gateway bench-page bench-fit bench-speed compat screenshots
 
 help: ## show this list
 	@echo "Falconry: chat with any open LLM, on your own machine. To begin: make chat"
@@ -87,6 +87,12 @@ bench-gateway: $(VENV)/.dev ## what Falconry adds to the engine's own server, be
 
 bench-page: $(VENV)/.dev ## frames, gaps and CPU seconds of the chat page, beside gr.ChatInterface
 	$(PY) -m benchmarks.page $(ARGS)
+
+bench-fit: $(VENV)/.dev ## memory that a model takes, foretold and measured, on models of real shapes
+	$(PY) -m benchmarks.fit $(ARGS)
+
+bench-speed: $(VENV)/.dev ## tokens/s, foretold from the memory's speed and measured, on models of real shapes
+	$(PY) -m benchmarks.speed $(ARGS)
 
 screenshots: $(VENV)/.dev ## take the pictures in docs/images anew (ARGS="--only chat" chooses)
 	@scripts/system_packages.sh fonts-noto-cjk
