@@ -19,7 +19,7 @@ from tests.web.conftest import OpenPage, Site, serve_app
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.browser]
 
-SLOW = 400_000  # bytes per second, of files of 1.3 MB
+SLOW = 150_000  # bytes per second, of files of 1.3 MB
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,9 @@ const MANY = 12; // models, from which on a box to look for one is worth its pla
 const isHere = (model) => model.source !== "endpoint";
 
 export class Here {
-  constructor(admin) {
+  constructor(admin, catalog) {
     this.admin = admin;
+    this.room = null; // bytes of memory that this machine has
     this.rows = new Map(); // by name, so that what has the focus stays
     this.list = el("ul", { className: "f-models", aria: { label: t("models_here") } });
     this.filter = el("input", { type: "search", placeholder: t("models_filter"), aria: { label: t("models_filter") }, oninput: () => this.show(), maxLength: 200 });
@@ -31,6 +32,11 @@ export class Here {
     data.files.onChange((files) => {
       this.files = files;
       this.fileOf = new Map(files.map((file) => [modelOf(file), file]));
+      this.show();
+    });
+    catalog.onChange(({ machine }) => {
+      if (this.room === machine.total_memory) return;
+      this.room = machine.total_memory;
       this.show();
     });
   }
@@ -78,7 +84,7 @@ export class Here {
     const file = this.fileOf.get(model.name);
     const known = this.rows.get(model.name);
     if (known) {
-      known.update(model, file);
+      known.update(model, file, this.room);
       return known;
     }
     const ask = async (what) => {
@@ -90,7 +96,8 @@ export class Here {
       await data.models.refresh();
     };
     const own = { unload: () => ask("unload"), remove: (present) => this.askRemove(present) };
-    const made = new ModelRow(model, file, { load: () => ask("load"), ...(this.admin ? own : {}) });
+    const made = new ModelRow({ load: () => ask("load"), ...(this.admin ? own : {}) });
+    made.update(model, file, this.room);
     this.rows.set(model.name, made);
     return made;
   }

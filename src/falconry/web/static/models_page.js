@@ -38,7 +38,7 @@ async function build(page, catalog) {
   const others = admin ? [data.files, data.downloads] : [data.files];
   // First, so that nothing is pushed down by what comes later. What cannot be read is missing, and the rest is there.
   await Promise.all([data.models.refresh(), ...others.map((source) => source.refresh().catch(tell))]);
-  const here = new Here(admin);
+  const here = new Here(admin, catalog);
   const parts = [
     { id: "here", name: t("models_here"), panel: here.element },
     { id: "catalog", name: t("catalog"), panel: new Catalog(admin, catalog).element },

@@ -4,7 +4,7 @@ import { facts, memorySize } from "./models_figures.js";
 
 export class ModelRow {
   /** `actions`: load, and for who may do it unload and remove. */
-  constructor(model, file, actions) {
+  constructor(actions) {
     this.actions = actions;
     this.name = el("bdi", { className: "f-model-name" });
     this.facts = el("p", { className: "f-muted f-figure" });
@@ -25,12 +25,12 @@ export class ModelRow {
         this.bar),
       this.reason,
     );
-    this.update(model, file);
   }
 
-  update(model, file) {
+  /** `room`: bytes of memory that this machine has, null where nobody knows. */
+  update(model, file, room) {
     this.file = file;
-    const drawn = JSON.stringify([model, file?.removable]);
+    const drawn = JSON.stringify([model, file?.removable, room]);
     if (drawn === this.drawn) return;
     this.drawn = drawn;
     this.model = model;
@@ -39,19 +39,20 @@ export class ModelRow {
     this.facts.textContent = facts(model);
     this.facts.hidden = !this.facts.textContent;
     this.chat.setAttribute("aria-label", `${t("chat_with")}: ${title}`);
-    this.showState(model, title);
+    this.showState(model, title, room);
     if (!this.trash) return;
     this.trash.classList.toggle("f-away", !file?.removable); // it keeps its place, so that the others stay where they are
     this.trash.setAttribute("aria-label", `${t("here_delete")}: ${title}`);
   }
 
-  showState(model, title) {
+  showState(model, title, room) {
     const { state = "unloaded", progress } = model;
     const share = state === "loading" && typeof progress === "number" ? progress : null;
     const part = share === null ? "" : ` ${Math.round(share * 100)} %`;
     this.state.dataset.state = state;
-    this.state.hidden = state === "unloaded" && !model.default;
-    this.word.textContent = state === "unloaded" ? t("here_default") : t(STATES[state]) + part + (state === "ready" && model.memory ? ` · ${memorySize(model.memory)}` : "");
+    const large = state === "unloaded" && room !== null && model.needs > room ? t("catalog_too_large", { size: memorySize(model.needs) }) : null;
+    this.state.hidden = state === "unloaded" && !model.default && !large;
+    this.word.textContent = state === "unloaded" ? large ?? t("here_default") : t(STATES[state]) + part + (state === "ready" && model.memory ? ` · ${memorySize(model.memory)}` : "");
     this.bar.hidden = state !== "loading";
     if (share !== null) this.bar.value = share;
     else this.bar.removeAttribute("value");
