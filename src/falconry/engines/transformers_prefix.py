@@ -1,7 +1,8 @@
 """What was read for the last request and stands at the beginning of this one need not be read again.
 
 `transformers serve` begins each time from nothing, and a conversation is the same beginning with a little more to it,
-turn after turn. Only for caches that can be cut: not of linear attention, nor of sliding windows that are full.
+turn after turn. Not for linear attention (Mamba, and its hybrids), whose state cannot be taken back, and which must
+read a prompt in one go; behind a sliding window only what goes on exactly where the last reply ended.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ class Prefix:
 
     def __init__(self, model: Any) -> None:
         self._config = model.config.get_text_config(decoder=True)
-        self.usable = bool(model._supports_default_dynamic_cache()) and not model.config.is_encoder_decoder
+        attention = model._supports_default_dynamic_cache() and not model.config.is_encoder_decoder
+        self.usable = bool(attention) and transformers.DynamicCache(config=self._config).is_croppable
         self.kept = 0
         self._ids: list[int] = []
         self._cache: Any = None
@@ -73,11 +75,16 @@ def _common(one: Sequence[int], other: Sequence[int]) -> int:
 
 
 def _cut(cache: Any, length: int) -> bool:
-    """Leave so many tokens in it; False where that cannot be."""
-    if not length or not cache.layers or not cache.is_croppable:
+    """Leave so many tokens in it; False where that cannot be, and then it is of no more use."""
+    if not length or not cache.layers:
         return False
-    for layer in cache.layers:
-        if (spare := layer.get_seq_length() - length) < 0:
-            return False
-        layer.crop(-spare)
+    spare = [layer.get_seq_length() - length for layer in cache.layers]
+    if min(spare) < 0:
+        return False
+    try:
+        for layer, tokens in zip(cache.layers, spare, strict=True):
+            if tokens:
+                layer.crop(-tokens)
+    except RuntimeError:  # of a sliding window that has slid on
+        return False
     return True
