@@ -55,7 +55,7 @@ class HubServer:
             `length:BYTES`, `noise`, `endless`, `stall`, `hold:BYTES`, `etag:TEXT`, `gzip`, `short_range`.
         always: the fault of all requests to the store for which `faults` has none.
         redirect: where the hub leads in place of the store.
-        api: the fault of the hub's API: `status:429`, `nonsense`, `endless`.
+        api: the fault of the hub's API: `status:429`, `nonsense`, `endless`; `api_faults`: of its next requests.
         rate: bytes per second of the store.
     """
 
@@ -65,6 +65,7 @@ class HubServer:
     always: str | None = None
     redirect: str | None = None
     api: str | None = None
+    api_faults: list[str] = field(default_factory=list)
     rate: float | None = None
     token: str | None = None
     retry_after: str | None = None
@@ -187,9 +188,11 @@ class _Handler(BaseHTTPRequestHandler):
 class _HubHandler(_Handler):
     def answer(self) -> None:
         parts = [unquote(part) for part in urlsplit(self.path).path.strip("/").split("/")]
-        if parts[:2] == ["api", "models"] and self.hub.api is not None:
-            self._faulty_api(self.hub.api)
-            return
+        if parts[:2] == ["api", "models"]:
+            fault = self.hub.api_faults.pop(0) if self.hub.api_faults else self.hub.api
+            if fault is not None:
+                self._faulty_api(fault)
+                return
         name = "/".join(parts[2:4] if parts[:2] == ["api", "models"] else parts[:2])
         repo = self.hub.repos.get(name)
         if self.hub.token is not None and self.headers["Authorization"] not in (None, f"Bearer {self.hub.token}"):

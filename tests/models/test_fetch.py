@@ -154,13 +154,18 @@ async def test_whoever_is_told_to_wait_for_long_gives_up(hub: HubServer, downloa
     assert len(hub.downloads()) == 1
 
 
-async def test_a_gated_model_says_where_its_licence_is(hub: HubServer, downloads: Downloads, content: bytes) -> None:
+@pytest.mark.parametrize("token", [None, "hf_of_somebody_else"])
+async def test_a_gated_model_says_where_its_licence_is(
+    hub: HubServer, make_downloads: MakeDownloads, content: bytes, token: str | None
+) -> None:
     hub.repos["org/name"].gated = True
-    download = await fetched(downloads)
-    assert download.error is not None
-    assert download.error.code == "hub_gated"
-    assert f"{hub.url}/org/name" in download.error.message
-    assert "HF_TOKEN" in download.error.message
+    downloads = make_downloads(hf_token=token)
+    with pytest.raises(NotAllowed, match="accept it at") as raised:
+        await downloads.start("org/name")
+    assert raised.value.code == "hub_gated"
+    assert f"{hub.url}/org/name" in raised.value.message
+    assert "HF_TOKEN" in raised.value.message
+    assert downloads.all() == []
 
 
 async def test_a_token_opens_a_gated_model(hub: HubServer, make_downloads: MakeDownloads, content: bytes) -> None:

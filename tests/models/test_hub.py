@@ -71,6 +71,14 @@ async def test_faults_of_the_hub(hub: HubServer, make_hub: MakeHub, fault: str, 
     assert await code_of(make_hub(hf_token="secret")) == code
 
 
+async def test_a_hub_that_fails_for_a_moment_is_asked_again(hub: HubServer, make_hub: MakeHub) -> None:
+    hub.add("org/name", {"config.json": b"{}"})
+    hub.api_faults = ["status:503", "status:502"]
+    assert (await make_hub().repository("org/name")).commit == COMMIT
+    hub.api_faults, hub.retry_after = ["status:429"], "3600"
+    assert await code_of(make_hub()) == "hub_busy"
+
+
 async def test_a_hub_that_is_not_there(make_hub: MakeHub) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"

@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from falconry.errors import FalconryError
 from falconry.models import download_errors as errors
 from falconry.models.checksum import Checksum
+from falconry.models.download_errors import TemporaryFailure
 from falconry.models.outgoing import TIMEOUT, Answer, Outgoing
 from falconry.models.repository import RepoFile, Repository
 from falconry.settings import Settings
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 PUBLIC_HUB = "https://huggingface.co"
 _LARGEST_ANSWER = 32 * 2**20  # bytes; a repository of 10,000 files has 3 MB
 _SECONDS = 20.0
+_WAITS = (0.3, 1.0)  # seconds before each further try
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _HASH = {40: re.compile(r"[0-9a-f]{40}"), 64: re.compile(r"[0-9a-f]{64}")}
 
@@ -61,25 +63,41 @@ class Hub:
         Raises NotFound, NotAllowed where its licence has to be accepted first, DownloadFailed.
         """
         self.require_online()
-        url = f"{self.endpoint}/api/models/{name}/revision/{quote(revision, safe='')}?blobs=true"
-        body = bytearray()
         try:
-            async with asyncio.timeout(_SECONDS), self.outgoing.get(url) as answer:
-                if answer.status != 200:
-                    raise self.refusal(answer, name)
-                async for chunk in answer.chunks():
-                    body += chunk
-                    if len(body) > _LARGEST_ANSWER:
-                        raise errors.nonsense(self.host)
+            async with asyncio.timeout(_SECONDS):
+                body = await self._described(name, revision)
         except TimeoutError:
             raise errors.stalled(self.host, _SECONDS) from None
         try:
-            info = await asyncio.to_thread(_model_info, bytes(body))
+            info = await asyncio.to_thread(_model_info, body)
             files = tuple(map(_repo_file, info.siblings or []))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise errors.nonsense(self.host) from None
         commit = info.sha if isinstance(info.sha, str) and _COMMIT.fullmatch(info.sha) else revision
-        return Repository(name, commit, files)
+        return Repository(name, commit, files, gated=bool(info.gated))
+
+    async def _described(self, name: str, revision: str) -> bytes:
+        """The hub's description of a repository; asked again when it fails for a moment."""
+        url = f"{self.endpoint}/api/models/{name}/revision/{quote(revision, safe='')}?blobs=true"
+        for wait in (*_WAITS, None):
+            try:
+                return await self._read(url, name)
+            except TemporaryFailure as failure:
+                if wait is None or (failure.retry_after or 0.0) > _SECONDS / 2:
+                    raise
+                await asyncio.sleep(max(wait, failure.retry_after or 0.0))
+        raise AssertionError
+
+    async def _read(self, url: str, repository: str) -> bytes:
+        body = bytearray()
+        async with self.outgoing.get(url) as answer:
+            if answer.status != 200:
+                raise self.refusal(answer, repository)
+            async for chunk in answer.chunks():
+                body += chunk
+                if len(body) > _LARGEST_ANSWER:
+                    raise errors.nonsense(self.host)
+        return bytes(body)
 
     def file_url(self, repository: str, commit: str, path: str) -> str:
         """Where a file of a repository lies."""

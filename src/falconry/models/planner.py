@@ -48,6 +48,9 @@ async def make_plan(wanted: str, hub: Hub, *, hosts: frozenset[str], find: Find,
 async def _from_hub(wanted: str, reference: HubReference, hub: Hub, memory: int | None) -> Plan:
     repository = await hub.repository(reference.repo, reference.revision)
     choice = choose(repository, reference, memory=memory)
+    if repository.gated:  # what it holds is told to everybody; whether we may have it, only its files tell
+        first = choice.files[0].path
+        await describe(hub, hub.file_url(repository.name, repository.commit, first), first, repository.name)
     files = []
     for file in choice.files:
         url = hub.file_url(repository.name, repository.commit, file.path)

@@ -45,11 +45,12 @@ class RepoFile:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A repository at one commit."""
+    """A repository at one commit. `gated`: its files are given only to those who have accepted its licence."""
 
     name: str
     commit: str
     files: tuple[RepoFile, ...]
+    gated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
