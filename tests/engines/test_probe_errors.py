@@ -85,6 +85,7 @@ def raw(kind: str, body: bytes, status: int = 200) -> Handler:
         (always(302, {}, location="https://login.example.org/x?token=1"), "endpoint_redirects", "login.example.org/x."),
         (stub(stubs.EMBEDDER, path="/nowhere"), "endpoint_no_chat", "embeds or ranks"),
         (stub({"/v1/models": listing(entry("bge-m3"))}), "endpoint_no_models", "no model that chats"),
+        (stub({**stubs.OLLAMA, "/api/tags": {"models": []}}), "endpoint_no_models", "no model that chats"),
         (stub({**VLLM, CHAT: {}}, path="/nowhere"), "endpoint_nonsense", ""),
     ],
 )
@@ -122,12 +123,26 @@ async def test_it_hangs(endpoints: Endpoints) -> None:
     assert problem.code == "endpoint_silent"
 
 
-async def test_it_hangs_up(endpoints: Endpoints) -> None:
+@pytest.mark.usefixtures("hurried")
+async def test_a_list_of_models_that_hangs_is_what_is_told(endpoints: Endpoints) -> None:
     async def handler(request: Request, connection: Connection) -> None:
-        connection.reset()
+        if request.path == "/v1/models":
+            await connection.gone.wait()
+        await connection.json({"detail": "Not Found"}, 404)
 
     async with serve(handler) as server:
-        assert problem_of(await endpoints.check(server.url, Login())).code == "endpoint_broke_off"
+        assert problem_of(await endpoints.check(server.url, Login())).code == "endpoint_silent"
+
+
+async def test_it_hangs_up(endpoints: Endpoints) -> None:
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.transport.abort()
+
+    async with await asyncio.start_server(connected, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        problem = problem_of(await endpoints.check(f"http://127.0.0.1:{port}/v1", Login()))
+    assert problem.code == "endpoint_broke_off"
 
 
 @pytest.mark.usefixtures("hurried")

@@ -184,7 +184,8 @@ class Endpoints:
             for name in wanted:
                 if facts.models and facts.model(name) is None:
                     raise probe_errors.unknown_model(place, name, [each.id for each in facts.chat_models()])
-            if model is None and facts.models and not facts.chat_models():
+            # A server of OpenAI's protocol may list nothing and take any name; the others have nothing then.
+            if model is None and not facts.chat_models() and (facts.models or facts.kind not in ("openai", "tgi")):
                 raise probe_errors.no_models(place)
             endpoint = resolved(
                 draft.model_copy(update={"model": model, "api_key": login.api_key, "auth": login.auth}), facts

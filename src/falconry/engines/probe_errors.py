@@ -42,6 +42,10 @@ def explain(
     for refused in refusals:
         if refused.status >= 500 or refused.location:
             return errors.refused(place, refused)
+    for url in lists:
+        silent = failures.get(url)
+        if isinstance(silent, FalconryError) and silent.code == "endpoint_silent":
+            return silent  # that other routes are missing tells nothing, where this one has not answered
     if values:
         return _not_a_model_server(place)
     told = [failure for failure in ordered if not isinstance(failure, Refused)]
