@@ -1,9 +1,9 @@
 """A server that speaks the model hub's protocol, and one that stands for its store: with all the faults they can have.
 
     GET  /api/models/{org}/{name}/revision/{revision}?blobs=true    what a repository holds
-    HEAD, GET /{org}/{name}/resolve/{commit}/{file}                  302 to the store for large files, with X-Linked-*
+    GET  /{org}/{name}/resolve/{commit}/{file}                       302 to the store for large files, with X-Linked-*
 
-The store answers Range and gives ETags. Both listen on loopback, on ports of their own, as two origins.
+The store answers Range, gives ETags and takes no HEAD. Both listen on loopback, on ports of their own, as two origins.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import gguf
 import numpy as np
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+FIRST_BYTE = "bytes=0-0"
 SMALL = 1024  # bytes; larger files lie in the store
 _BLOCK = 16 * 1024
 
@@ -33,7 +34,6 @@ class Seen:
     """A request that came."""
 
     server: str
-    method: str
     path: str
     range: str | None
     token: str | None
@@ -86,8 +86,8 @@ class HubServer:
         return None
 
     def downloads(self) -> list[Seen]:
-        """The requests for content of large files."""
-        return [seen for seen in self.seen if seen.server == "store" and seen.method == "GET"]
+        """The requests for content of large files, without those for the first byte, which ask how large one is."""
+        return [seen for seen in self.seen if seen.server == "store" and seen.range != FIRST_BYTE]
 
 
 @contextmanager
@@ -156,10 +156,6 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
         """Quiet."""
 
-    def do_HEAD(self) -> None:
-        self._note()
-        self.answer()
-
     def do_GET(self) -> None:
         self._note()
         self.answer()
@@ -176,13 +172,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         self.close_connection = True
-        if self.command != "HEAD":
-            self.wfile.write(body)
+        self.wfile.write(body)
 
     def _note(self) -> None:
-        self.hub.seen.append(
-            Seen(self.server.name, self.command, self.path, self.headers["Range"], self.headers["Authorization"])
-        )
+        self.hub.seen.append(Seen(self.server.name, self.path, self.headers["Range"], self.headers["Authorization"]))
 
 
 class _HubHandler(_Handler):
@@ -241,7 +234,7 @@ class _StoreHandler(_Handler):
             self.send(404)
             return
         fault = self.hub.always
-        if self.command == "GET" and self.hub.faults:
+        if self.headers["Range"] != FIRST_BYTE and self.hub.faults:
             fault = self.hub.faults.pop(0)
         kind, _, value = (fault or "").partition(":")
         if kind == "status":
@@ -264,6 +257,9 @@ class _StoreHandler(_Handler):
         asked = self.headers["Range"]
         if asked and kind != "no_range" and self.headers["If-Range"] in (None, etag):
             start, status = int(asked.removeprefix("bytes=").partition("-")[0]), 206
+            if asked == FIRST_BYTE:
+                self.send(206, content[:1], Content_Range=f"bytes 0-0/{len(content)}")
+                return
             if start >= len(content):
                 self.send(416, Content_Range=f"bytes */{len(content)}")
                 return
@@ -275,8 +271,6 @@ class _StoreHandler(_Handler):
         if kind == "gzip":
             extra["Content_Encoding"] = "gzip"
         self._head(status, length, etag, extra, chunked=kind == "endless")
-        if self.command == "HEAD":
-            return
         if kind == "endless":
             self._endless(content)
         elif kind in ("stall", "hold"):

@@ -200,16 +200,25 @@ class Fetch:
 
 
 async def describe(hub: Hub, url: str, file: str, repository: str | None = None) -> tuple[int, str | None]:
-    """The size of a file in bytes, and its SHA-256 where the hub gives it, by asking for its head.
+    """The size of a file in bytes, and its SHA-256 where the hub gives it, by asking for its first byte.
+
+    Not by HEAD: stores sign their links for GET, and refuse all else.
 
     Raises as `Fetch.run`, and DownloadFailed where the server does not say how large it is.
     """
-    async with hub.outgoing.get(url, method="HEAD") as answer:
-        if answer.status != 200:
+    async with hub.outgoing.get(url, headers={"Range": "bytes=0-0"}) as answer:
+        if answer.status not in (200, 206):
             raise hub.refusal(answer, repository)
-        length = answer.header("content-length") or ""
-        size = answer.linked_size if answer.linked_size is not None else int(length) if length.isdigit() else None
+        size = answer.linked_size if answer.linked_size is not None else _whole_size(answer)
         if size is None:
             raise errors.no_length(answer.host, file)
         etag = answer.linked_etag or ""
         return size, etag if _SHA256.fullmatch(etag) else None
+
+
+def _whole_size(answer: Answer) -> int | None:
+    if answer.status == 206:
+        found = _CONTENT_RANGE.fullmatch(answer.header("content-range") or "")
+        return int(found[3]) if found is not None and found[3] != "*" else None
+    length = answer.header("content-length") or ""
+    return int(length) if length.isascii() and length.isdigit() else None

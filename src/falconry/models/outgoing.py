@@ -101,9 +101,7 @@ class Outgoing:
         self._tls: ssl.SSLContext | None = None
 
     @asynccontextmanager
-    async def get(
-        self, url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None
-    ) -> AsyncIterator[Answer]:
+    async def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> AsyncIterator[Answer]:
         """Ask, follow where it leads, and give the answer, whatever its status.
 
         Raises DownloadFailed: TemporaryFailure for what may go better the next time.
@@ -113,7 +111,7 @@ class Outgoing:
             place = self._place(url)
             client, addresses = await self._client(place)
             async with client:
-                response = await self._send(client, method, place, addresses, headers or {})
+                response = await self._send(client, place, addresses, headers or {})
                 try:
                     where = response.headers.get("location")
                     if response.status_code not in _REDIRECTS or not where:
@@ -177,7 +175,6 @@ class Outgoing:
     async def _send(
         self,
         client: httpx.AsyncClient,
-        method: str,
         place: SplitResult,
         addresses: list[str],
         headers: Mapping[str, str],
@@ -192,7 +189,7 @@ class Outgoing:
             for last, url in _last_marked([_at(place, address) for address in addresses] or [_at(place, None)]):
                 # The certificate has to be the name's, also where an address is connected to.
                 extensions = {"sni_hostname": host} if addresses else {}
-                request = client.build_request(method, url, headers=own, extensions=extensions)
+                request = client.build_request("GET", url, headers=own, extensions=extensions)
                 try:
                     return await client.send(request, stream=True)
                 except (httpx.ConnectTimeout, httpx.ConnectError):
