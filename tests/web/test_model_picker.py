@@ -100,6 +100,25 @@ async def test_it_can_be_stopped_while_it_waits(open_page: OpenPage, heavy: Heav
     await expect(page.locator(".f-loading")).to_be_hidden()
 
 
+async def test_counting_tokens_neither_loads_a_model_nor_holds_one_that_is_being_loaded(
+    open_page: OpenPage, site: Site, heavy: Heavy
+) -> None:
+    page = await open_page()
+    await choose(page, "Heavy Falcon")
+    await ask(page, "Are you there?")
+    await heavy.begun.wait()
+    await page.locator("#stop").click()
+    await expect(page.locator(".f-ending")).to_contain_text("Stopped.")
+    await page.locator("#prompt textarea").fill("A draft that would be counted.")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/context") else None)
+    await page.wait_for_timeout(900)  # more than it waits after the last key
+    assert asked == []
+    async with page.expect_response("**/context"):
+        heavy.loaded.set()
+    assert site.services.pool.state("heavy").state == "ready"
+
+
 async def test_a_model_that_cannot_be_loaded_is_a_red_mark_with_the_reason(open_page: OpenPage, heavy: Heavy) -> None:
     heavy.failure = EngineUnavailable("It is too large for this machine.", code="test")
     heavy.loaded.set()

@@ -46,6 +46,7 @@ class Shelf:
         self._looking: asyncio.Task[None] | None = None
         self._open = False
         self._missing: FalconryError | None = None
+        self._required = False  # whoever asks for it is told by an error
         self.on_change: list[Callable[[], None]] = []
 
     def open(self) -> None:
@@ -98,6 +99,7 @@ class Shelf:
 
     async def require_default(self) -> None:
         """Raise ModelNotFound where the model that the settings name is not there, after a look at the disk."""
+        self._required = True
         if self._done == 0:
             await self.refresh()
         if self._missing is not None:
@@ -108,7 +110,7 @@ class Shelf:
             return
         offered = offer(self._settings, self._endpoints.choices(), self._local, self._pairs)
         before, self._missing = self._missing, offered.missing
-        if self._missing is not None and before is None and self._local is not None:
+        if self._missing is not None and before is None and self._local is not None and not self._required:
             # At the terminal, too: who has named the model there may not look at the page.
             _log.warning("%s Eyas answers until it is there.", self._missing.message)
         self._pool.offer(offered.specs, offered.default)

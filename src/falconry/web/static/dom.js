@@ -3,6 +3,7 @@ const base = document.querySelector("meta[name=falconry-assets]").content;
 export const language = document.documentElement.dataset.language;
 /** As Intl and the server know the language. */
 export const locale = language === "zh" ? "zh-CN" : "en";
+export const percent = new Intl.NumberFormat(locale, { style: "percent" });
 const texts = await (await fetch(`${base}/${language}.json`)).json();
 
 /** The text of a key in the page's language, its {fields} filled in; of one thing English speaks by `key_one`. */

@@ -1,6 +1,7 @@
 // How full the context window is, and what the model saw.
 import { get, post } from "./api.js";
 import { button, copy, el, t } from "./dom.js";
+import * as modelState from "./model_state.js";
 import * as options from "./options.js";
 import * as models from "./models.js";
 
@@ -13,6 +14,8 @@ export function connect(situation) {
   where = situation;
 }
 
+modelState.onReady(() => measure(100));
+
 /** Measures anew, a moment after the last change. */
 export function measure(delay = 400) {
   clearTimeout(timer);
@@ -24,7 +27,8 @@ async function ask() {
   const mine = ++asked;
   // To count is to load the model: for a conversation that has not begun only what may be too long is worth it.
   if (!id && !attachments?.length) return show(null);
-  if (running) return undefined;
+  // Nor does it wait for one that is being loaded, and may be unloaded again; it is measured when that is there.
+  if (running || modelState.isAway()) return undefined;
   try {
     const files = (attachments ?? []).map((file) => file.id);
     const path = id ? `/api/conversations/${id}/context` : "/api/context";

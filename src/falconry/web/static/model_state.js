@@ -1,25 +1,29 @@
 // How the chosen model is, beside the picker: how far it is loaded, or a red mark with the reason why it cannot be used.
 // Whoever chooses a model has it loaded, so that the first message need not wait for it.
 import { post } from "./api.js";
-import { announce, button, el, locale, notice, t } from "./dom.js";
+import { announce, button, el, notice, percent, t } from "./dom.js";
 import * as models from "./model_list.js";
 
 const SETTLED = 350; // milliseconds after the last choice: who leafs through the list loads nothing
 const LOOK = 700; // between two looks at a model that is being loaded
 
-const percent = new Intl.NumberFormat(locale, { style: "percent" });
 let chosen = null;
 let refused = null; // {name, text}: why it was not loaded
 let settling;
 let looking;
 let told = ""; // what was announced last
+const listeners = new Set();
 
 const text = el("span", {});
-const bar = el("progress", { max: 1 });
+const bar = el("progress", { className: "f-progress", max: 1 });
 const loading = el("span", { id: "model-loading", hidden: true }, bar, text);
 const mark = button("", "alert", () => notice(mark.title, { kind: "error", seconds: 12 }));
 mark.id = "model-problem";
 mark.hidden = true;
+
+/** Whether the chosen model is being loaded, or has failed: only a message makes it work then. */
+export const isAway = () => ["loading", "failed"].includes(models.find(chosen)?.state);
+export const onReady = (listener) => listeners.add(listener);
 
 /** Puts it beside the picker, where there is one. */
 export function mount() {
@@ -52,8 +56,10 @@ async function look() {
   const before = models.find(chosen);
   await models.read().catch(() => { /* the next look tells */ });
   const now = models.find(chosen);
-  if (before?.name === now?.name && before?.state === "loading" && now?.state === "ready") tell(t("picker_ready", { model: now.title }));
   show(chosen);
+  if (before?.name !== now?.name || before?.state !== "loading" || now?.state !== "ready") return;
+  tell(t("picker_ready", { model: now.title }));
+  listeners.forEach((listener) => listener());
 }
 
 /** The person has chosen a model: it is loaded, unless another one is chosen in a moment. */

@@ -1,6 +1,6 @@
 // A reply as an element, in all its states: waiting, thinking, streaming, complete, stopped, interrupted or failed.
 import { Blocks } from "./blocks.js";
-import { button, copy, el, t } from "./dom.js";
+import { button, copy, el, percent, t } from "./dom.js";
 import { figures, tellEnding } from "./endings.js";
 import { showPrompt } from "./gauge.js";
 import { nameOf } from "./model_list.js";
@@ -94,7 +94,7 @@ export class Reply {
     if (!loading) return;
     const { title, progress } = loading;
     this.waiting.textContent = progress === null ? t("reply_loading", { model: title })
-      : t("reply_loading_percent", { model: title, percent: Math.round(progress * 100) });
+      : t("reply_loading_percent", { model: title, percent: percent.format(progress) });
   }
 
   show() {
