@@ -264,7 +264,9 @@ class Settings(BaseSettings):
         "memory, `q4_0` a quarter, with some loss.",
     )
     flash_attention: FlashAttention = Field(
-        "auto", description="The attention that needs less memory: `auto` where a model allows it, `on`, or `off`."
+        "auto",
+        description="The attention that needs less memory: `on`, `off`, or `auto`, which has it where it is also "
+        "faster: not on processors, unless `kv_cache_type` needs it.",
     )
     speculation: Speculation = Field(
         "off",
@@ -384,6 +386,14 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def uses_flash_attention(self) -> bool:
+        """Whether local models are run with it, where they can be; docs/design.md has the measurements."""
+        if self.flash_attention != "auto":
+            return self.flash_attention == "on"
+        on_processor = self.llama_server is None and sys.platform != "darwin"
+        return not on_processor or self.kv_cache_type != "f16"
 
     @property
     def url(self) -> str:

@@ -16,7 +16,7 @@ from falconry.errors import EngineUnavailable, NotSupported
 from falconry.messages import Extras, Message, Prompt, SamplingParams, Usage
 from falconry.models import eyas
 from falconry.models.gguf import read_header
-from falconry.settings import Settings
+from falconry.settings import FlashAttention, KVCacheType, Settings
 from tests.engines.random_gguf import write_random
 from tests.engines.tiny_gguf import write_reciter
 
@@ -126,6 +126,25 @@ async def test_keys_and_values_in_eight_bits_take_about_half_the_memory(tmp_path
     cache = 2 * 2 * 16_384 * 2 * 256 * 2  # slots, layers, tokens, key and value, width, bytes
     assert taken["f16"] - taken["q8_0"] == pytest.approx(cache * (1 - 34 / 64), rel=0.1)
     assert taken["f16"] - taken["q4_0"] == pytest.approx(cache * (1 - 18 / 64), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "server", "kind", "flag"),
+    [
+        ("auto", None, "f16", "off"),
+        ("auto", None, "q8_0", "auto"),
+        ("auto", Path("llama-server"), "f16", "auto"),
+        ("on", None, "f16", "on"),
+        ("off", Path("llama-server"), "f16", "off"),
+    ],
+)
+async def test_flash_attention_is_on_where_it_is_faster_or_needed(
+    chosen: FlashAttention, server: Path | None, kind: KVCacheType, flag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    settings = Settings(flash_attention=chosen, llama_server=server, kv_cache_type=kind)
+    assert options_from(settings).flash_attention == flag
+    assert settings.uses_flash_attention == (flag != "off")
 
 
 async def test_a_server_of_the_users_own_is_given_only_what_was_chosen() -> None:

@@ -56,7 +56,7 @@ def options_from(settings: Settings) -> LlamaCppOptions:
         slots=settings.slots,
         prompt_cache_mib=settings.prompt_cache_mib,
         kv_cache_type=settings.kv_cache_type,
-        flash_attention=settings.flash_attention,
+        flash_attention=settings.flash_attention if settings.uses_flash_attention else "off",
         speculation=settings.speculation,
         draft=settings.draft_model,
         llama_server=settings.llama_server,

@@ -70,7 +70,7 @@ def terms_of(settings: Settings) -> Terms:
         settings.context_length,
         settings.slots,
         settings.kv_cache_type,
-        flash_attention=settings.flash_attention != "off",
+        flash_attention=settings.uses_flash_attention,
     )
 
 
