@@ -211,6 +211,25 @@ async def test_asks_for_fewer_new_tokens_when_only_both_together_are_too_many() 
     assert [body["max_tokens"] for body in server.bodies("/v1/chat/completions")] == [1024, 548]
 
 
+async def test_asks_for_fewer_new_tokens_than_the_whole_context() -> None:
+    """As vLLM 0.32 says it: first that the reply alone is too long, then that both together are."""
+    alone = (
+        "max_tokens=1024 cannot be greater than max_model_len=256. Please request fewer output tokens. "
+        "(parameter=max_tokens, value=1024)"
+    )
+    both = (
+        "'max_tokens' or 'max_completion_tokens' is too large: 255. This model's maximum context length is 256 "
+        "tokens and your request has 100 input tokens (255 > 256 - 100)."
+    )
+    script = Script()
+    script.refusals = [
+        (400, {"error": {"message": message, "type": "BadRequestError", "code": 400}}) for message in (alone, both)
+    ]
+    async with opened(script) as (engine, server):
+        assert await text_of(engine, HI) == "Lions"
+    assert [body["max_tokens"] for body in server.bodies("/v1/chat/completions")] == [1024, 255, 156]
+
+
 async def test_counts_what_the_server_keeps_to_itself() -> None:
     script = Script(max_model_len=64)
     script.refusals = [(400, {"error": {"message": "Too long.", "code": "context_length_exceeded"}})]

@@ -220,6 +220,9 @@ class OpenAIEngine(RemoteEngine):
                 body["max_tokens"] = room
                 return True
             return False
+        if (limit := more.too_many_asked(refused.failure)) is not None and body.get("max_tokens") != limit - 1:
+            body["max_tokens"] = limit - 1  # what still does not fit is then refused with both numbers
+            return True
         accepted = self._accepted(body)
         for name in refused_fields(refused.failure, accepted.keys() & more.NEEDED.keys()):
             self._shapeless = self._shapeless or more.NEEDED[name] == "response_format"

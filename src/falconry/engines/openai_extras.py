@@ -6,6 +6,7 @@ Their makers added these each in their own way, so this module is a list of who 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
@@ -14,6 +15,7 @@ from falconry.engines.remote import continues
 from falconry.errors import NotSupported
 from falconry.messages import Grammar, Message, Prompt, Token, TokenPrompt
 from falconry.protocols import openai
+from falconry.protocols.failures import Failure
 from falconry.protocols.logprobs import to_bytes
 
 Flavour: TypeAlias = Literal["llama_cpp", "vllm", "sglang", "ollama", "lm_studio", "other"]
@@ -132,6 +134,12 @@ def read_text(answer: Mapping[str, object]) -> str | None:
     """The text in the answer of /detokenize: llama.cpp's, or vLLM's."""
     text = answer.get("content", answer.get("prompt"))
     return text if isinstance(text, str) else None
+
+
+def too_many_asked(failure: Failure) -> int | None:
+    """The context length in vLLM's refusal of a reply that is longer than all of it; None for anything else."""
+    found = re.search(r"max_(?:completion_)?tokens\S* cannot be greater than max_model_len\S*?(\d+)", failure.message)
+    return int(found[1]) if found and int(found[1]) > 1 else None
 
 
 def unit(vector: Sequence[float]) -> list[float]:
