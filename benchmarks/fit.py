@@ -3,10 +3,10 @@
     python -m benchmarks.fit
 
 Each model is written with random weights, loaded with the flags that Falconry gives, and asked for a reply in every
-slot. "Peak" is the most private memory that its process had at any moment, and those pages of files that it uses while
-it reads and writes: the kernel is told to forget which it has touched (clear_refs), and asked again after the replies.
-Pages of the file whose weights were copied into another order are not among them; the kernel takes them back when
-somebody needs the memory. RSS is what `ps` shows, for comparison. Linux only.
+slot. "Peak" is the most private memory that its process had at any moment, its program and libraries, and those pages
+of the model's file that it uses while it reads and writes: the kernel is told to forget which it has touched
+(clear_refs), and asked again after the replies. Pages whose weights were copied into another order are not among them;
+the kernel takes them back when somebody needs the memory. RSS is what `ps` shows, for comparison. Linux only.
 """
 
 from __future__ import annotations
@@ -107,15 +107,18 @@ def forget_touched(pid: int) -> None:
     Path(f"/proc/{pid}/clear_refs").write_text("1")
 
 
-def referenced_of_files(pid: int) -> int:
-    """Bytes of files that the process has touched since clear_refs."""
-    total, of_file = 0, False
+def used_of_files(pid: int, model: Path) -> int:
+    """Bytes of the program's files that are in memory, and of the model's file that were touched since clear_refs."""
+    total, counted = 0, ""
     for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
         words = line.split()
-        if "-" in words[0] and not words[0].endswith(":"):
-            of_file = len(words) > 5 and words[5].startswith("/")
-        elif words[0] == "Referenced:" and of_file:
+        if not words[0].endswith(":"):  # a mapping begins: addresses, rights, …, file
+            file = words[5] if len(words) > 5 and words[5].startswith("/") else ""
+            counted = "Referenced:" if file == str(model) else "Rss:" if file else ""
+        elif words[0] == counted:
             total += int(words[1]) * 1024
+        elif words[0] == "Anonymous:" and counted == "Rss:":
+            total -= int(words[1]) * 1024  # counted as private already
     return total
 
 
@@ -126,7 +129,7 @@ async def measure(name: str, model: Path, context: int, slots: int, kv_type: Any
         await reply(address, slots)
         forget_touched(pid)
         await reply(address, slots)
-        files, resident = referenced_of_files(pid), status(pid)["VmHWM"]
+        files, resident = used_of_files(pid, model), status(pid)["VmHWM"]
     estimate = estimate_memory(read_header(model), context_length=context, slots=slots, kv_type=kv_type)
     return Row(name, context, slots, kv_type, estimate.total, most[0] + files, resident)
 

@@ -1,7 +1,7 @@
 """Does a model fit into memory: what it will take, reckoned from its header before anything is loaded.
 
-What a model takes is what its server has in memory that cannot be had back without reading it again: private memory at
-its peak, and those pages of the file that are used. Weights count once, whether the engine uses them where they lie in
+What a model takes is what its server has in memory and needs: private memory at its peak, its program, and those pages
+of the model's file that are used. Weights count once, whether the engine uses them where they lie in
 the file or has copied them into an order that suits the processor. The numbers below are measured on the engine's wheel
 (`make bench-fit`, docs/catalog.md); the prediction is within 10 % of the measured peak.
 """
@@ -20,8 +20,8 @@ SHORTEST_CONTEXT = 512
 BATCH, BATCH_OF_LARGE, LARGE = 64, 32, 2**30
 """Tokens read in one go, and from how many bytes of weights on fewer: as engines/llama_launch.py sets them."""
 
-_PROGRAM = 28 * 2**20
-"""Bytes of the server without a model: what it uses of its code and libraries 13 MiB, its private memory 15 MiB."""
+_PROGRAM = 36 * 2**20
+"""Bytes of the server without a model: its code and libraries 21 MiB, its private memory 15 MiB."""
 _TOKEN, _MERGE, _CELL = 240, 205, 28
 """Bytes that the server keeps for each token of the vocabulary, each merge, and each place of the KV cache."""
 _FLOAT, _HALF = 4, 2
