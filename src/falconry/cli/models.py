@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -64,9 +65,12 @@ def command(ctx: click.Context, /, debug: bool, as_json: bool, **flags: str | No
 def _all(settings: Settings) -> list[tuple[ModelInfo | None, LocalModel | None]]:
     """What can be chosen, then what else lies here: adapters, projectors, and what cannot be used."""
     from falconry.engines.shelf import whole_pool  # not needed for --help
-    from falconry.models.local import find_models
+    from falconry.models import eyas
+    from falconry.models.local import find_models, model_at
+    from falconry.settings import BUILT_IN_MODEL
 
     local = {model.name: model for model in find_models(settings)}
+    local.setdefault(BUILT_IN_MODEL, replace(model_at(eyas.path()), source="built_in"))
     chosen = whole_pool(settings).models()
     models: list[tuple[ModelInfo | None, LocalModel | None]] = [
         (info, local.pop(info.name, None) if info.engine in _LOCAL_ENGINES else None) for info in chosen
@@ -103,13 +107,13 @@ def _values(info: ModelInfo | None, local: LocalModel | None) -> Mapping[str, An
 
 def _row(terminal: Terminal, info: ModelInfo | None, local: LocalModel | None) -> tuple[str, ...]:
     values = _values(info, local)
-    kind = (
-        terminal.text(f"kind_{values['kind']}") if values["kind"] != "model" else values["engine"] or values["format"]
-    )
+    kind = values["quantization"] or values["format"] or values["engine"]
+    if values["kind"] != "model":
+        kind = terminal.text(f"kind_{values['kind']}")
     state = "broken" if values["problem"] else "default" if values["default"] else ""
     return (
         str(values["name"]),
-        str(values["quantization"] or kind) if values["kind"] == "model" else str(kind),
+        str(kind),
         short_number(values["parameters"]),
         short_size(values["size"]),
         str(values["context_length"] or ""),

@@ -103,8 +103,8 @@ def _header_lines(terminal: Terminal, header: Header) -> Iterator[tuple[str, str
     sizes = Counter[str]()
     for tensor in header.tensors:
         sizes[tensor.type] += tensor.size
-    whole = max(header.weights_size, 1)
-    yield "tensors", ", ".join(f"{name} {100 * size / whole:.0f} %" for name, size in sizes.most_common(5))
+    shares = ((name, round(100 * size / max(header.weights_size, 1))) for name, size in sizes.most_common(5))
+    yield "tensors", ", ".join(f"{name} {share} %" for name, share in shares if share)
     if header.block_count:
         heads, kept = max((*header.head_counts, 0)), max((*header.head_counts_kv, 0))
         yield "layers", str(header.block_count)
