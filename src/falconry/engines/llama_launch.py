@@ -16,6 +16,8 @@ from falconry.engines.llama_options import LlamaCppOptions, as_flags
 from falconry.engines.local_http import Address
 from falconry.engines.supervisor import Launch
 from falconry.errors import EngineError, EngineUnavailable
+from falconry.models import eyas
+from falconry.models.chat_template import check_chat_template
 from falconry.models.gguf import Array, Header, read_header
 
 _DEFAULT_CONTEXT = 8192
@@ -127,8 +129,11 @@ def _server(options: LlamaCppOptions) -> list[str]:
 
 
 def _flags(model: Path, options: LlamaCppOptions, address: Address, slot: int, batch: int) -> list[str]:
-    """`slot` and `batch` are in tokens."""
-    threads = options.threads or _threads(header_of(model).file_size)
+    """`slot` and `batch` are in tokens. Raises BadModelFile for a chat template that would keep the server busy."""
+    header = header_of(model)
+    if header.chat_template and model != eyas.path():  # ours ends, and must be loaded in a third of a second
+        check_chat_template(header.chat_template, model)
+    threads = options.threads or _threads(header.file_size)
     flags: dict[str, object] = {
         "--model": model,
         "--alias": "m",
