@@ -43,7 +43,7 @@ class Shelf:
         self._scanning = asyncio.Lock()
         self._begun = self._done = 0  # scans
         self._looked = float("-inf")
-        self._looking: asyncio.Task[None] | None = None
+        self._looks: set[asyncio.Task[None]] = set()
         self._open = False
         self._missing: FalconryError | None = None
         self._required = False  # whoever asks for it is told by an error
@@ -77,25 +77,21 @@ class Shelf:
     def look(self, *, now: bool = False) -> None:
         """Look at disk and endpoints in the background, soon; without `now` at most every few seconds."""
         due = now or monotonic() - self._looked >= LOOK_SECONDS
-        if not self._open or not due or (self._looking is not None and not now):
+        if not self._open or not due or (self._looks and not now):
             return
         self._looked = monotonic()
-        before = self._looking
-        self._looking = asyncio.create_task(self._look(before), name="look for models")
+        task = asyncio.create_task(self._look(), name="look for models")
+        self._looks.add(task)
+        task.add_done_callback(self._looks.discard)
 
-    async def _look(self, before: asyncio.Task[None] | None) -> None:
+    async def _look(self) -> None:
         try:
-            if before is not None:
-                await asyncio.wait((before,))
             await self.refresh()
             await self._endpoints.refresh()
         except FalconryError as error:
             _log.warning("The models could not be looked for: %s", error.message)
         except Exception:
             _log.exception("The models could not be looked for")
-        finally:
-            if self._looking is asyncio.current_task():
-                self._looking = None
 
     async def require_default(self) -> None:
         """Raise ModelNotFound where the model that the settings name is not there, after a look at the disk."""
@@ -118,9 +114,10 @@ class Shelf:
     async def aclose(self) -> None:
         """Look no more."""
         self._open = False
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.wait((self._looking,))
+        looks = list(self._looks)
+        for task in looks:
+            task.cancel()
+        await asyncio.gather(*looks, return_exceptions=True)
 
 
 def _scan(settings: Settings) -> tuple[list[LocalModel], Pairs]:
