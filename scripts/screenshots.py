@@ -35,6 +35,7 @@ from falconry.storage import tables
 from falconry.storage.conversations import Conversations
 from falconry.storage.folders import Folders
 from scripts.screenshot_content import ANSWERS, CONVERSATIONS, SKY, Shown
+from scripts.screenshot_models import answer_for_the_laptop
 from tests.web.conftest import ARGUMENTS, CHROMIUM, page_services, serve_app
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
@@ -107,9 +108,12 @@ async def set_back(services: Services, conversation_id: str, moment: datetime) -
 # -- what is done before a picture is taken
 
 
+async def language_of(page: Page) -> Language:
+    return "zh" if await page.evaluate("document.documentElement.lang") == "zh-CN" else "en"
+
+
 async def newest(page: Page, services: Services) -> None:
-    language: Language = "zh" if await page.evaluate("document.documentElement.lang") == "zh-CN" else "en"
-    title = CONVERSATIONS[language][0].title
+    title = CONVERSATIONS[await language_of(page)][0].title
     entry = page.locator("#conversations").get_by_text(title, exact=True)
     await entry.wait_for(state="attached")
     if not await entry.is_visible():
@@ -142,6 +146,14 @@ async def compare(page: Page, services: Services) -> None:
     await page.locator("[data-status=complete]").nth(1).wait_for()
 
 
+async def models_page(page: Page, services: Services) -> None:
+    language = await language_of(page)
+    await answer_for_the_laptop(page, language)
+    await page.evaluate("(language) => localStorage.setItem('falconry.catalog.language', language)", language)
+    await page.goto("/models")
+    await page.locator(".f-advice h2 bdi").wait_for()
+
+
 SHOTS = (
     Shot("chat", newest),
     Shot("chat-dark", newest, dark=True),
@@ -150,6 +162,8 @@ SHOTS = (
     Shot("search", search),
     Shot("options", options),
     Shot("compare", compare),
+    Shot("models", models_page),
+    Shot("models.zh", models_page, language="zh"),
 )
 
 
