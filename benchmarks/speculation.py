@@ -2,7 +2,7 @@
 
 A model of random weights cannot tell how often guesses are right for a trained one. It can tell what checking several
 tokens at once costs, in units of one token written by itself, and so from how many right ones on it pays. How often
-guesses come and are right is then measured on Eyas, in ordinary replies, and on a model that repeats itself for ever.
+guesses come and are right is then measured on Eyas, in ordinary replies, and on a model made to repeat one word.
 
 Costs are processor time with one thread, so that a busy machine changes little.
 
@@ -93,11 +93,11 @@ async def main() -> None:
         costs = {size: min([await cost_of_batch(model, size, 5 * 9) for _ in range(ROUNDS)]) * size for size in AT_ONCE}
         for size, cost in costs.items():
             print(f"{size:4} {cost / costs[1]:6.2f}    pays from {max(0.0, cost / costs[1] - 1):.1f} right guesses on")
-        for_ever = SamplingParams(max_tokens=256, temperature=0.0, logit_bias=((shape.vocabulary - 1, -100.0),))
+        for_ever = SamplingParams(max_tokens=256, temperature=0.0, logit_bias=((20, 100.0),))
         prompt = TokenPrompt(tuple(range(10, 26)))
         for name, case in (("alone", PLAIN), ("guessing", GUESSING)):
             spent, usage = await write(model, case, [prompt], for_ever)
-            print(f"a model that repeats itself, {name}: {spent:.1f} ms a token, {told(usage)}")
+            print(f"a model that repeats one word, {name}: {spent:.1f} ms a token, {told(usage)}")
     params = SamplingParams(max_tokens=128, temperature=0.0)
     questions = [[Message("user", question)] for question in QUESTIONS]
     for name, case in (("alone", PLAIN), ("guessing", GUESSING)):
