@@ -155,3 +155,27 @@ async def test_an_endpoint_under_another_url_is_asked_anew(make_settings: MakeSe
         known = await endpoints.add(replace(draft, url=second.url), replacing=True)
         assert known.facts is not None
         assert known.facts.kind == "ollama"
+
+
+async def test_one_that_is_back_is_seen_within_a_minute(
+    make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    normal = stub(VLLM)
+    broken = [True]
+
+    async def handler(request: Request, connection: Connection) -> None:
+        if broken[0]:
+            await connection.json({"error": {"message": "cuda error"}}, 500)
+        else:
+            await normal(request, connection)
+
+    async with serve(handler) as server:
+        endpoints = Endpoints(make_settings(endpoints=[Endpoint(name="box", url=server.url)]))
+        await endpoints.refresh()
+        assert endpoints.all()[0].state == "failed"
+        broken[0] = False
+        await endpoints.refresh()
+        assert endpoints.all()[0].state == "failed"  # asked a moment ago
+        monkeypatch.setattr("falconry.engines.endpoints.FAILED_SECONDS", 0.0)
+        await endpoints.refresh()
+        assert endpoints.all()[0].state == "ready"

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from falconry.engines.base import ALL_SAMPLING
+from falconry.engines.base import ALL_SAMPLING, Engine
 from falconry.engines.openai import OpenAIEngine
 from falconry.errors import ContextWindowExceeded, EngineError, FalconryError, InvalidRequest, NotSupported
 from falconry.messages import Delta, Grammar, Message, Prompt, SamplingParams, TokenCount, Usage
@@ -69,12 +69,12 @@ async def opened(script: Script, **values: Any) -> AsyncIterator[tuple[OpenAIEng
             await engine.aclose()
 
 
-async def deltas_of(engine: OpenAIEngine, prompt: Prompt, params: SamplingParams | None = None) -> list[Delta]:
+async def deltas_of(engine: Engine, prompt: Prompt, params: SamplingParams | None = None) -> list[Delta]:
     async with aclosing(engine.generate(prompt, params or SamplingParams())) as deltas:
         return [delta async for delta in deltas]
 
 
-async def text_of(engine: OpenAIEngine, prompt: Prompt, params: SamplingParams | None = None) -> str:
+async def text_of(engine: Engine, prompt: Prompt, params: SamplingParams | None = None) -> str:
     return "".join(delta.text for delta in await deltas_of(engine, prompt, params))
 
 

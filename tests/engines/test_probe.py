@@ -202,7 +202,7 @@ def test_the_router_of_hugging_face_promises_what_every_provider_keeps() -> None
 @pytest.mark.parametrize("odd", [None, 3, "text", [], {}, {"data": 3}, {"data": [3, {"id": 4}]}, {"models": [None]}])
 async def test_odd_answers_break_nothing(odd: object) -> None:
     """Whatever a route answers, the rest of what is known stands."""
-    routes = {**dict.fromkeys(stubs.OLLAMA | stubs.LLAMA_CPP | stubs.SGLANG | stubs.TGI, odd), **stubs.VLLM}
+    routes = {**dict.fromkeys([*stubs.OLLAMA, *stubs.LLAMA_CPP, *stubs.SGLANG, *stubs.TGI], odd), **stubs.VLLM}
     async with serve(stub(routes)) as server:
         assert (await probe(server.url)).models[0].id == "Qwen/Qwen3-4B"
 

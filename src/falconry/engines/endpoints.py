@@ -29,6 +29,8 @@ from falconry.settings import Endpoint, Settings
 TEST_SECONDS = 4.7
 """A test as a whole; what is left after the questions is for the model's token."""
 FRESH_SECONDS = 600.0
+FAILED_SECONDS = 60.0
+"""What did not answer is asked again sooner: it may be back."""
 LONGEST_NAME = 200
 MOST_CHOICES = 200
 """Models of one endpoint in the picker. Who wants another one of a service with more chooses it by name."""
@@ -148,10 +150,14 @@ class Endpoints:
         return list(found.values())
 
     async def refresh(self, *, older_than: float = FRESH_SECONDS) -> None:
-        """Ask all endpoints of which nothing was heard for some seconds. Never raises because of one of them."""
+        """Ask all endpoints of which nothing was heard for some seconds; those that failed, for a minute at most.
+
+        Never raises because of one of them.
+        """
         async with self._refreshing:
             now = time.time()
-            waiting = [known for known in self.all() if now - self._last(known) >= older_than]
+            most = {"failed": min(older_than, FAILED_SECONDS)}
+            waiting = [known for known in self.all() if now - self._last(known) >= most.get(known.state, older_than)]
             if not waiting:
                 return
             places = asyncio.Semaphore(_AT_ONCE)

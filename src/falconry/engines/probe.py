@@ -146,19 +146,21 @@ async def _unlisted(survey: _Survey, login: Login, kind: EndpointKind, seconds: 
     client = _client(place.origin, login, seconds)
     try:
         for base in place.bases:
-            if await _has_chat(client, base, seconds / len(place.bases)):
+            # A server whose kind a person knows may fail at a request without messages, and has the route all the same.
+            signs = (400, 422) if kind == "auto" else (400, 422, 500)
+            if await _has_chat(client, base, signs, seconds / len(place.bases)):
                 return ServerFacts("openai", base)
     finally:
         await client.aclose()
     raise failure
 
 
-async def _has_chat(client: EndpointClient, base: str, seconds: float) -> bool:
-    """Whether a base has the route that chats: it then complains about a conversation without messages."""
+async def _has_chat(client: EndpointClient, base: str, signs: Sequence[int], seconds: float) -> bool:
+    """Whether a base has the route that chats: it then complains, by one of these statuses, of missing messages."""
     try:
         answer = await client.post(f"{base}/chat/completions", {"model": "default", "messages": []}, timeout=seconds)
     except Refused as refused:
-        return refused.status in (400, 422, 500) and bool(refused.failure.message)
+        return refused.status in signs and bool(refused.failure.message)
     except FalconryError:
         return False
     return isinstance(answer, dict) and "choices" in answer
