@@ -82,13 +82,13 @@ def _frames() -> Iterator[Malformed]:
 def _counts() -> Iterator[Malformed]:
     for count in HUGE:
         if count > 100_000:
-            yield Malformed(f"{count} tensors", File(tensor_count=count).bytes(), "model_file_count")
-        yield Malformed(f"{count} values", File(pair_count=count).bytes(), "model_file_count")
+            yield Malformed(f"{count} tensors", File(tensor_count=count).bytes(), "model_file_many_tensors")
+        yield Malformed(f"{count} values", File(pair_count=count).bytes(), "model_file_many_values")
     yield Malformed("one tensor more", File(tensor_count=3, data=b"").bytes(), "model_file_truncated")
     yield Malformed("99,999 tensors", File(tensor_count=99_999, data=b"").bytes(), "model_file_truncated")
     yield Malformed("9,999 values", File(pair_count=9_999, tensors=(), data=b"").bytes(), "model_file_truncated")
     strings = array("x", STRING, [], length=2**21 + 1)
-    yield Malformed("two million texts", _with(strings), "model_file_count")
+    yield Malformed("two million texts", _with(strings), "model_file_many_texts")
 
 
 def _lengths() -> Iterator[Malformed]:
@@ -225,7 +225,11 @@ def _twice() -> Iterator[Malformed]:
 
 
 def _splits() -> Iterator[Malformed]:
-    for count, code in ((2, "model_file_part_missing"), (65_535, "model_file_count"), (2**32 - 1, "model_file_count")):
+    for count, code in (
+        (2, "model_file_part_missing"),
+        (65_535, "model_file_many_parts"),
+        (2**32 - 1, "model_file_many_parts"),
+    ):
         content = _with(number("split.no", 0), number("split.count", count))
         yield Malformed(f"one of {count}", content, code)
     later = _with(number("split.no", 1), number("split.count", 2))

@@ -77,7 +77,7 @@ def test_every_type_of_tensors_has_its_size(tmp_path: Path, kind: int, type_: ob
         ([ARCHITECTURE, string("adapter.type", "lora")], [tensor("x", (32,))], "adapter"),
         ([string("general.architecture", "clip")], [tensor("x", (32,))], "projector"),
         ([ARCHITECTURE, string("general.type", "mmproj")], [tensor("x", (32,))], "projector"),
-        ([ARCHITECTURE, string("general.type", "imatrix")], [tensor("x", (32,))], "other"),
+        ([string("general.type", "imatrix")], [tensor("x", (32,))], "other"),
         ([string("general.architecture", "bert")], [tensor("x", (32,))], "other"),
         ([ARCHITECTURE, number("llama.pooling_type", 3)], [tensor("x", (32,))], "other"),
         ([ARCHITECTURE, number("llama.pooling_type", 0)], [tensor("x", (32,))], "model"),

@@ -107,8 +107,8 @@ def test_a_sound_file(tmp_path: Path) -> None:
         (safetensors(one(data_offsets=[4, SIZE + 4])), "model_file_offset"),
         (safetensors({"x": TENSORS["embed"], "y": TENSORS["embed"]}), "model_file_offset"),
         (safetensors(data=bytes(SIZE - 1)), "model_file_truncated"),
-        (safetensors(data=bytes(SIZE + 1)), "model_file_value"),
-        (safetensors({}, data=bytes(8)), "model_file_value"),
+        (safetensors(data=bytes(SIZE + 1)), "model_file_excess"),
+        (safetensors({}, data=bytes(8)), "model_file_excess"),
     ],
     ids=lambda value: value if isinstance(value, str) else repr(value[8:40]),
 )

@@ -30,7 +30,14 @@ SENTENCES: Mapping[str, str] = {
     "or get the model in a current version.",
     "model_file_truncated": "{file} is not complete: it has {size:,} bytes and should have at least {needed:,}. "
     + _AGAIN,
-    "model_file_count": "{file} claims to have {count:,} {what}; more than {limit:,} there cannot be. " + _WRITTEN,
+    "model_file_many_tensors": "{file} claims to have {count:,} tensors; more than {limit:,} there cannot be. "
+    + _WRITTEN,
+    "model_file_many_values": "{file} claims to have {count:,} values in its header; more than {limit:,} there "
+    "cannot be. " + _WRITTEN,
+    "model_file_many_texts": "{file}: “{key}” claims to have {count:,} texts; more than {limit:,} in a file there "
+    "cannot be. " + _WRITTEN,
+    "model_file_many_parts": "{file} claims to be one of {count:,} parts; more than {limit:,} there cannot be. "
+    + _WRITTEN,
     "model_file_header_size": "{file} has a header of more than {limit_mib} MiB. " + _WRITTEN,
     "model_file_text_length": "{file} holds a text of {length:,} bytes in its header; more than {limit:,} there cannot "
     "be. " + _WRITTEN,
@@ -45,6 +52,7 @@ SENTENCES: Mapping[str, str] = {
     "Falconry, or get the model in another quantisation.",
     "model_file_offset": "{file}: the tensor “{tensor}” begins at byte {offset:,} and should begin at {expected:,}. "
     + _WRITTEN,
+    "model_file_excess": "{file} has {excess:,} bytes more than its tensors need. " + _WRITTEN,
     # Several files
     "model_file_part_missing": "{file} is one of {count} files of a model, and {missing} is missing. Fetch it too.",
     "model_file_not_first": "{file} is a later part of a model in several files. Name the first one, {first}.",

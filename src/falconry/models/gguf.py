@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Mapping
 from dataclasses import replace
 from math import prod
 from pathlib import Path
@@ -69,7 +70,7 @@ def read_header(path: Path) -> Header:
     if not isinstance(count, int) or count <= 1:
         return first
     if count > MOST_PARTS:
-        raise bad_file("model_file_count", path, what="parts", count=count, limit=MOST_PARTS)
+        raise bad_file("model_file_many_parts", path, count=count, limit=MOST_PARTS)
     if first.metadata.get("split.no") != 0:
         raise bad_file("model_file_not_first", path, first="…-00001-of-….gguf")
     return _joined(path, first, [_part(path, number, count) for number in range(2, count + 1)])
@@ -123,16 +124,15 @@ class _Reader:
 
     def header(self) -> Header:
         version = self._version()
-        tensor_count = self._count(_TENSOR_LIMIT, "tensors")
-        pair_count = self._count(_PAIR_LIMIT, "values")
+        tensor_count = self._count(_TENSOR_LIMIT, "model_file_many_tensors")
+        pair_count = self._count(_PAIR_LIMIT, "model_file_many_values")
         metadata: dict[str, Value] = {}
         for _ in range(pair_count):
             key = self._text(_KEY_LIMIT)
             if key in metadata:
                 raise self._bad("model_file_duplicate", key=key)
             metadata[key] = self._value(key, self._number(_UINT32))
-        architecture = metadata.get("general.architecture")
-        if not (isinstance(architecture, str) and architecture) and metadata.get("split.no", 0) == 0:
+        if _should_name_one(metadata) and not _is_text(metadata.get("general.architecture")):
             raise self._bad("model_file_missing_key", key="general.architecture")
         alignment = self._alignment(metadata)
         tensors = self._tensors(tensor_count, alignment)
@@ -181,7 +181,7 @@ class _Reader:
         name = self._text(_NAME_LIMIT)
         dimensions = self._number(_UINT32)
         if dimensions > 4:
-            raise self._bad("model_file_dimensions", tensor=name, shape=f"{dimensions} of them")
+            raise self._bad("model_file_dimensions", tensor=name, shape=f"{dimensions}D")
         shape = tuple(self._number(_UINT64) for _ in range(dimensions))
         type_number = self._number(_UINT32)
         offset = self._number(_UINT64)
@@ -237,7 +237,7 @@ class _Reader:
         """
         self._strings += count
         if self._strings > _STRINGS_LIMIT:
-            raise self._bad("model_file_count", what=f"texts in “{key[:100]}”", count=count, limit=_STRINGS_LIMIT)
+            raise self._bad("model_file_many_texts", key=key, count=count, limit=_STRINGS_LIMIT)
         at, left = self._at, count
         unpack = _UINT64.unpack_from
         while left:
@@ -253,10 +253,10 @@ class _Reader:
         self._file.reach(at)
         self._at = at
 
-    def _count(self, limit: int, what: str) -> int:
+    def _count(self, limit: int, code: str) -> int:
         count: int = self._number(_UINT64)
         if count > limit:
-            raise self._bad("model_file_count", what=what, count=count, limit=limit)
+            raise self._bad(code, count=count, limit=limit)
         return count
 
     def _number(self, form: struct.Struct) -> Any:
@@ -282,9 +282,19 @@ class _Reader:
         return bad_file(code, self._path, **details)
 
 
+def _should_name_one(metadata: Mapping[str, Value]) -> bool:
+    """Whether a file must say which architecture it is of: later parts do not, nor what is no model."""
+    first = metadata.get("split.no", 0) == 0
+    return first and metadata.get("general.type", "model") == "model"
+
+
+def _is_text(value: Value | None) -> bool:
+    return isinstance(value, str) and value != ""
+
+
 def _padded(offset: int, alignment: int) -> int:
     return (offset + alignment - 1) & ~(alignment - 1)
 
 
 def _shown(value: object) -> str:
-    return f"{value.length} values" if isinstance(value, Array) else str(value)[:60]
+    return f"[{value.length} × {value.type}]" if isinstance(value, Array) else str(value)[:60]

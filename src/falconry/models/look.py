@@ -70,7 +70,9 @@ def _look(path: Path, state: State) -> Look:
     except BadModelFile as error:
         return Look("adapter" if error.code == "model_folder_adapter" else "model", problem=error)
     if header.kind == "other":
-        problem = bad_file("model_file_not_chat", path, architecture=header.architecture or "?")
+        problem = bad_file(
+            "model_file_not_chat", path, architecture=header.architecture or header.text("general.type") or "?"
+        )
         return Look("model", header, problem=problem)
     return Look(header.kind, header)
 

@@ -73,5 +73,5 @@ def _length(value: Value | None) -> int | None:
 
 def _shown(value: object) -> str:
     if isinstance(value, Array):
-        return f"{value.length} × {value.type}"
-    return f"{len(value)} values" if isinstance(value, tuple) else str(value)[:60]
+        return f"[{value.length} × {value.type}]"
+    return f"[{len(value)}]" if isinstance(value, tuple) else str(value)[:60]

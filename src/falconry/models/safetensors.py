@@ -107,7 +107,7 @@ def _check_data(path: Path, tensors: list[Tensor], available: int, size: int) ->
     if expected > available:
         raise bad_file("model_file_truncated", path, size=size, needed=size - available + expected)
     if expected < available:
-        raise bad_file("model_file_value", path, key="size", value=f"{available - expected:,} bytes too many")
+        raise bad_file("model_file_excess", path, excess=available - expected)
 
 
 def _are_sizes(value: object) -> TypeGuard[list[int]]:
