@@ -120,8 +120,9 @@ async def test_it_answers_as_llama_cpp_does(eyas: TransformersEngine, question: 
     try:
         assert await eyas.render(messages) == await engine.render(messages)
         assert await eyas.count_tokens(messages) == await engine.count_tokens(messages)
-        theirs = [(token.id, token.raw) for token in await engine.tokenize(question)]
-        assert [(token.id, token.raw) for token in await eyas.tokenize(question)] == theirs
+        for special in (True, False):
+            text = f"{question}<|im_end|>\n 隼"
+            assert await eyas.tokenize(text, special=special) == await engine.tokenize(text, special=special)
         assert await text_of(eyas, messages) == await text_of(engine, messages)
     finally:
         await engine.aclose()
@@ -222,6 +223,17 @@ async def test_health_is_answered_while_it_reads_and_counts(slow: TransformersEn
     await asyncio.wait([waiting, counting])
     await reading.aclose()
     assert counting.result().tokens > 200_000
+
+
+async def test_many_can_count_while_it_writes(eyas: TransformersEngine) -> None:
+    texts = ["falcon <|im_end|> " * count for count in range(1, 40)]
+    alone = [len(await eyas.tokenize(text, special=special)) for text in texts for special in (True, False)]
+    writing = asyncio.create_task(text_of(eyas, "The falcon", SamplingParams(max_tokens=200, temperature=0.0)))
+    together = await asyncio.gather(
+        *(eyas.tokenize(text, special=special) for text in texts for special in (True, False))
+    )
+    assert [len(tokens) for tokens in together] == alone
+    assert await writing != ""
 
 
 async def test_a_child_that_is_killed_is_replaced(models: Path) -> None:

@@ -5,6 +5,7 @@ Runs only in that child (see `transformers_worker`), where torch and transformer
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import sys
@@ -49,6 +50,11 @@ class Model:
     def __init__(self, folder: Path, context_length: int, device: str = "auto") -> None:
         self.watch = Watch()
         self.tokenizer = _load_tokenizer(folder)
+        # For texts in which names of special tokens are no such tokens. Changing one tokenizer from call to call would
+        # change it for the other threads too.
+        self._literal = copy.deepcopy(self.tokenizer)
+        for literal, tokenizer in ((False, self.tokenizer), (True, self._literal)):
+            tokenizer("", split_special_tokens=literal)  # from now on both stay as they are
         self.model = _load_model(folder, _device(device))
         trained = getattr(self.model.config.get_text_config(decoder=True), "max_position_embeddings", None)
         self.context_length = min(context_length, trained) if isinstance(trained, int) else context_length
@@ -81,7 +87,7 @@ class Model:
         """The tokens that a request makes the model read. Raises what chat templates raise."""
         if "messages" in body:
             text = self.render(body["messages"], body.get("tools"))
-            return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+            return self.encode(text, special=False)
         prompt = body["prompt"]
         if isinstance(prompt, list):
             return [int(number) for number in prompt]
@@ -90,9 +96,9 @@ class Model:
     def encode(self, text: str, *, special: bool, parse_special: bool = True) -> list[int]:
         """`special`: with the tokens that the model puts around a prompt. `parse_special`: names of special tokens in
         the text are such tokens."""
-        return list(
-            self.tokenizer(text, add_special_tokens=special, split_special_tokens=not parse_special)["input_ids"]
-        )
+        tokenizer = self.tokenizer if parse_special else self._literal
+        found = tokenizer(text, add_special_tokens=special, split_special_tokens=not parse_special)
+        return list(found["input_ids"])
 
     def render(self, messages: Sequence[Mapping[str, Any]], tools: object = None) -> str:
         """The prompt that the chat template makes; a last message of the assistant is left open, to be continued."""
@@ -266,7 +272,8 @@ def _load_model(folder: Path, device: str) -> Any:
         kind = transformers.AutoModelForImageTextToText
     else:
         raise Unusable(f"models of the type {config.model_type} do not write text")
-    more = {} if device == "cpu" else {"device_map": device}
+    # As `transformers serve` does: over several GPUs where one is too small.
+    more = {} if device == "cpu" else {"device_map": "auto" if device == "cuda" else device}
     return kind.from_pretrained(
         folder,
         config=config,
