@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -379,9 +379,9 @@ def test_three_hundred_files_are_listed_quickly(find: Find, tmp_path: Path, monk
         return original(path, *rest)
 
     monkeypatch.setattr(os, "open", noted)
-    begun = perf_counter()
+    begun = process_time()
     assert len(find(models=[tmp_path / "mine"])) == 300
-    assert perf_counter() - begun < 1.0  # 0.05 s where this was written
+    assert process_time() - begun < 0.5  # 0.02 s where this was written
     assert not any(path.endswith(".gguf") for path in opened)  # the second time their states are enough
 
 

@@ -7,19 +7,19 @@ the reason.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
 from falconry.models.bad_file import renamed
 from falconry.models.local_model import Format, LocalKind, LocalModel
-from falconry.models.look import State, fingerprint, look_at, state_of
+from falconry.models.look import look_at, state_of
 from falconry.models.pairing import pair
 from falconry.models.regular_file import is_folder
 from falconry.models.split import part_paths
 from falconry.models.stores.files import find_in_folder, found_file
 from falconry.models.stores.found import Found, Source
 from falconry.models.stores.places import other_programs
+from falconry.models.unique import Seen, seen, unique
 from falconry.settings import Settings
 
 __all__ = ["Format", "LocalKind", "LocalModel", "Source", "find_models", "model_at"]
@@ -34,15 +34,14 @@ def find_models(settings: Settings) -> list[LocalModel]:
     The first call reads the head of every file; further ones only look at the files' times and sizes.
     """
     there = [found for place in _places(settings) for found in place]
-    models = [one for one in _unique(there) if not _is_no_concern(one)]
+    models = [one for one in unique(there) if not _is_no_concern(one)]
     return pair([_local(one, name) for one, name in zip(models, _names(models), strict=True)])
 
 
 def model_at(path: Path) -> LocalModel:
     """The model in a file or folder, wherever it lies. Blocking."""
     found = found_file(path, "folder", named=True)
-    seen = _Seen(found, state_of(path), is_folder(path))
-    return _local(seen, _typeable(found.name))
+    return _local(seen(found), _typeable(found.name))
 
 
 def _places(settings: Settings) -> Iterator[Iterable[Found]]:
@@ -64,63 +63,15 @@ def _users_own(path: Path) -> Iterable[Found]:
     return find_in_folder(path, "folder")
 
 
-@dataclass(slots=True)
-class _Seen:
-    """A model on its way to the list, with the places of the same content."""
-
-    found: Found
-    state: State
-    is_folder: bool
-    copies: list[Path] = field(default_factory=list)
-
-    @property
-    def size(self) -> int:
-        return sum(file.size for file in self.state if file.path.suffix != ".json")
-
-
-def _unique(there: Iterable[Found]) -> list[_Seen]:
-    """Each content once, where it comes first.
-
-    The same are: one inode; one size and one sha256, where both stores tell it; one size and one `fingerprint`.
-    """
-    unique: list[_Seen] = []
-    inodes: dict[tuple[tuple[int, int], ...], _Seen] = {}
-    sizes: dict[int, list[_Seen]] = {}
-    for found in there:
-        new = _Seen(found, state_of(found.path), is_folder(found.path))
-        inode = tuple((file.device, file.inode) for file in new.state)
-        alike = sizes.setdefault(new.size, [])
-        same = inodes.get(inode) if inode else None
-        same = same or next((one for one in alike if _same_content(one, new)), None)
-        if same is None:
-            unique.append(new)
-            alike.append(new)
-            inodes[inode] = new
-        elif found.path != same.found.path:
-            same.copies.append(found.path)
-            if same.found.projector is None and found.projector is not None:
-                same.found = replace(same.found, projector=found.projector)
-    return unique
-
-
-def _same_content(one: _Seen, other: _Seen) -> bool:
-    if one.is_folder or other.is_folder or not one.state or len(one.state) != len(other.state):
-        return False
-    if one.found.digest and other.found.digest:
-        return one.found.digest == other.found.digest
-    mine = fingerprint(one.found.path, one.state)
-    return mine is not None and mine == fingerprint(other.found.path, other.state)
-
-
-def _is_no_concern(seen: _Seen) -> bool:
+def _is_no_concern(model: Seen) -> bool:
     """Whether it is a folder of the hub's cache for other work than chat: speech, search, pictures."""
-    if seen.found.source != "huggingface" or not seen.is_folder:
+    if model.found.source != "huggingface" or not model.is_folder:
         return False
-    problem = look_at(seen.found.path, seen.state).problem
+    problem = look_at(model.found.path, model.state).problem
     return problem is not None and problem.code == "model_file_not_chat"
 
 
-def _names(models: Iterable[_Seen]) -> list[str]:
+def _names(models: Iterable[Seen]) -> list[str]:
     """A name for each that no other has: the short one goes to the first."""
     names: dict[str, None] = {}
     for model in models:
@@ -131,9 +82,9 @@ def _names(models: Iterable[_Seen]) -> list[str]:
     return list(names)
 
 
-def _has_no_name(seen: _Seen) -> bool:
+def _has_no_name(model: Seen) -> bool:
     """Whether only the store says what a file is called: on the disk it is a digest, or a revision."""
-    return seen.found.source == "ollama" or (seen.is_folder and seen.found.source == "huggingface")
+    return model.found.source == "ollama" or (model.is_folder and model.found.source == "huggingface")
 
 
 def _typeable(name: str) -> str:
@@ -141,24 +92,24 @@ def _typeable(name: str) -> str:
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)[-_LONGEST_NAME:]
 
 
-def _local(seen: _Seen, name: str) -> LocalModel:
-    found, look = seen.found, look_at(seen.found.path, seen.state)
+def _local(model: Seen, name: str) -> LocalModel:
+    found, look = model.found, look_at(model.found.path, model.state)
     projector = found.projector
     if projector is not None and look_at(projector, state_of(projector)).kind != "projector":
         projector = None
-    there = {file.path for file in seen.state}
+    there = {file.path for file in model.state}
     files = look.folder.files if look.folder is not None else part_paths(found.path)
     return LocalModel(
         name=name,
         path=found.path,
         files=tuple(file for file in files if file in there) or (found.path,),
-        format="safetensors" if seen.is_folder else "gguf",
+        format="safetensors" if model.is_folder else "gguf",
         source=found.source,
         kind=look.kind,
-        size=seen.size,
+        size=model.size,
         header=look.header,
         folder=look.folder,
         projector=projector,
-        problem=renamed(look.problem, name) if look.problem and _has_no_name(seen) else look.problem,
-        copies=tuple(seen.copies),
+        problem=renamed(look.problem, name) if look.problem and _has_no_name(model) else look.problem,
+        copies=tuple(model.copies),
     )
