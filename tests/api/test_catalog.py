@@ -38,7 +38,7 @@ async def test_the_catalogue_with_what_fits_into_other_memory(client: httpx.Asyn
 
 
 async def test_the_best_model_that_speaks_chinese_for_8_gb(client: httpx.AsyncClient) -> None:
-    query = {"memory": 8 * GIB, "language": "zh-CN"}
+    query: dict[str, str | int] = {"memory": 8 * GIB, "language": "zh-CN"}
     told = (await client.get("/api/catalog", params=query)).json()["recommended"]
     assert (told["id"], told["quantization"]) == ("qwen3.5-4b", "Q6_K")
     assert "Chinese" in told["reason"]

@@ -75,7 +75,10 @@ def test_layers_with_a_window_keep_the_window_only() -> None:
 
 
 def test_a_pattern_of_windows_that_the_file_tells_counts() -> None:
-    told = {"llama.attention.sliding_window": 512, "llama.attention.sliding_window_pattern": (True, False)}
+    told: dict[str, Value] = {
+        "llama.attention.sliding_window": 512,
+        "llama.attention.sliding_window_pattern": (True, False),
+    }
     row = 2 * 8 * 64 * 2
     assert kv_cache_size(header(told), context_length=8192, slots=1) == row * 8192 + 9 * row * 768
 
