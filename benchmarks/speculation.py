@@ -2,7 +2,7 @@
 
 A model of random weights cannot tell how often guesses are right for a trained one. It can tell what checking several
 tokens at once costs, in units of one token written by itself, and so from how many right ones on it pays. How often
-guesses come and are right is then measured on Eyas, in ordinary replies, and on a model made to repeat one word.
+guesses come and are right is then measured on Eyas, in ordinary replies, and on a model made to repeat twelve words.
 
 Costs are processor time with one thread, so that a busy machine changes little.
 
@@ -27,7 +27,7 @@ from falconry.engines.llama_child import LlamaChild
 from falconry.engines.llama_launch import launch
 from falconry.engines.llama_options import LlamaCppOptions
 from falconry.engines.local_http import Address
-from falconry.messages import Message, Prompt, SamplingParams, TokenPrompt, Usage
+from falconry.messages import Grammar, Message, Prompt, SamplingParams, TokenPrompt, Usage
 from falconry.models import eyas
 
 AT_ONCE = (1, 2, 3, 4, 5, 8, 9, 16)
@@ -93,11 +93,13 @@ async def main() -> None:
         costs = {size: min([await cost_of_batch(model, size, 5 * 9) for _ in range(ROUNDS)]) * size for size in AT_ONCE}
         for size, cost in costs.items():
             print(f"{size:4} {cost / costs[1]:6.2f}    pays from {max(0.0, cost / costs[1] - 1):.1f} right guesses on")
-        for_ever = SamplingParams(max_tokens=256, temperature=0.0, logit_bias=((20, 100.0),))
+        # Its tokens are single characters from U+4E00 on.
+        twelve = "".join(chr(0x4E00 + number) for number in range(20, 32))
+        for_ever = SamplingParams(max_tokens=256, temperature=0.0, grammar=Grammar("regex", f"({twelve})+"))
         prompt = TokenPrompt(tuple(range(10, 26)))
         for name, case in (("alone", PLAIN), ("guessing", GUESSING)):
             spent, usage = await write(model, case, [prompt], for_ever)
-            print(f"a model that repeats one word, {name}: {spent:.1f} ms a token, {told(usage)}")
+            print(f"a model that repeats twelve words, {name}: {spent:.1f} ms a token, {told(usage)}")
     params = SamplingParams(max_tokens=128, temperature=0.0)
     questions = [[Message("user", question)] for question in QUESTIONS]
     for name, case in (("alone", PLAIN), ("guessing", GUESSING)):
