@@ -15,6 +15,7 @@ from falconry.engines.transformers_launch import estimate as estimate_folder
 from falconry.engines.transformers_launch import missing
 from falconry.errors import FalconryError
 from falconry.models import eyas
+from falconry.models.catalog import alternatives_for
 from falconry.models.fit import Fit, estimate_memory, fits, too_large
 from falconry.models.header import Header
 from falconry.models.local_model import LocalModel
@@ -140,6 +141,7 @@ def _too_large(path: Path, settings: Settings, name: str, free: int) -> Falconry
         free=free,
         kv_type=options.kv_cache_type,
         flash_attention=options.flash_attention != "off",
+        alternatives=alternatives_for([name, path.name, header.name or ""]),
     )
     return too_large(name, fit)
 
