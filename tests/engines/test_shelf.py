@@ -16,7 +16,7 @@ from falconry.engines.endpoints import Endpoints
 from falconry.engines.offered import offer
 from falconry.engines.pool import EnginePool
 from falconry.engines.shelf import Shelf, chosen_pool, open_pool
-from falconry.errors import ModelNotFound
+from falconry.errors import ModelNotFound, ModelTooLarge
 from falconry.messages import Message, SamplingParams
 from falconry.models.local import find_models
 from falconry.settings import Endpoint, Settings
@@ -286,3 +286,17 @@ async def test_what_a_model_will_need_is_told_before_it_is_loaded(make_settings:
         assert bird.needs is not None
         assert bird.needs > file.stat().st_size
         assert bird.memory is None
+
+
+async def test_what_is_too_large_is_refused_with_the_numbers(make_settings: MakeSettings) -> None:
+    settings = make_settings(model=None, memory_limit_mib=64)
+    settings.models_folder.mkdir(parents=True)
+    write_reciter(settings.models_folder / "eagle.gguf", PIECES, feed_forward=40_000)
+    async with shelved(settings) as (shelf, pool):
+        await shelf.refresh()
+        with pytest.raises(ModelTooLarge) as raised:
+            await pool.load("eagle")
+        assert raised.value.code.startswith("model_too_large")
+        assert float(raised.value.details["needed"]) > float(raised.value.details["free"])
+        assert pool.loaded() == frozenset()
+        assert await reply(pool, "eyas")  # everything else goes on
