@@ -27,7 +27,7 @@ test: $(VENV)/.dev .cache/clients/.made ## run the tests, in a real browser and 
 	@scripts/system_packages.sh
 	$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
-test-torch: $(VENV)/.torch ## run the tests of training, which need torch
+test-torch: $(VENV)/.torch ## run the tests that need torch: training, models without a GGUF
 	$(PY) -m pytest -m torch $(ARGS)
 
 check: $(VENV)/.dev ## lint, format, types, and which module may import which

@@ -39,7 +39,7 @@ class Engine(ABC):
     """Something that turns a prompt into text.
 
     Class attributes:
-        kind: "llama_cpp", "openai", "tgi" or "canned".
+        kind: "llama_cpp", "transformers", "openai", "tgi" or "canned".
         can_continue: a last message of the assistant is continued, not answered.
         supports: names of the sampling params that reach the model; the page shows the others as unsupported.
         extras: names of the fields of `Extras` that it can give.
