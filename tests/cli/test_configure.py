@@ -44,7 +44,8 @@ def test_from_dotenv() -> None:
 def test_from_toml() -> None:
     Path("falconry.toml").write_text("[[endpoints]]\nname = 'a'\nurl = 'http://h'\nkind = 'x'\n")
     assert complaint() == (
-        "The setting endpoints.0.kind is wrong: it must be 'openai' or 'tgi'. It comes from falconry.toml (endpoints)."
+        "The setting endpoints.0.kind is wrong: it must be 'auto', 'openai', 'tgi', 'vllm', 'sglang', 'llama_cpp', "
+        "'ollama', 'lm_studio', 'huggingface' or 'falconry'. It comes from falconry.toml (endpoints)."
     )
 
 

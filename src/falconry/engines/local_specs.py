@@ -74,7 +74,7 @@ def local_spec(local: LocalModel, settings: Settings) -> ModelSpec:
         size=local.size or None,
         path=path,
         source="settings" if local.source == "folder" else local.source,
-        identity=(_identity(path), local.projector),
+        identity=_identity(path, local.projector),
         needs=needs,
         needed=None if local.problem else _told(needs),
         too_large=partial(_too_large if gguf else _folder_too_large, path, settings, local.name),
@@ -86,13 +86,13 @@ def local_spec(local: LocalModel, settings: Settings) -> ModelSpec:
     )
 
 
-def _identity(path: Path) -> Hashable:
-    """What tells a file from another one that has taken its place."""
+def _identity(path: Path, projector: Path | None = None) -> Hashable:
+    """What tells a file from another one that has taken its place, and from itself once it can see."""
     try:
         status = path.stat()
     except OSError:
         return str(path), None
-    return str(path), status.st_ino, status.st_size, status.st_mtime_ns
+    return str(path), projector, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _size(files: Sequence[Path]) -> int | None:
