@@ -134,6 +134,8 @@ async def test_a_model_of_the_catalogue_is_got_and_chatted_with(
     await page.reload()
     await line.get_by_text("Sizes and sources").click()
     await chat.click()
+    await page.locator("#messages .f-scroller").wait_for()
+    await expect(page.locator("#model input")).to_have_value(re.compile("^SmolLM2"))
     await page.get_by_role("textbox", name="Prompt").fill("How are you?")
     await page.keyboard.press("Enter")
     await expect(page.locator(".f-reply")).to_contain_text("Small and quick", timeout=20_000)

@@ -71,6 +71,7 @@ async def test_from_a_name_to_chatting(reaching: Site, open_page: OpenPage) -> N
     await expect(line).to_contain_text("here", timeout=20_000)
     await expect(page.get_by_role("tab", name="On this machine (2)")).to_be_visible()
     await line.get_by_role("link", name=re.compile("^Chat: ")).click()
+    await page.locator("#messages .f-scroller").wait_for()
     await expect(page.locator("#model input")).to_have_value(re.compile("merlin"))
     await page.get_by_role("textbox", name="Prompt").fill("Who are you?")
     await page.keyboard.press("Enter")

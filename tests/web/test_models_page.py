@@ -57,7 +57,7 @@ async def test_what_is_here_is_told_with_what_it_is(stocked: Site, open_page: Op
     await expect(page.get_by_role("tab", name="On this machine (4)")).to_have_attribute("aria-selected", "true")
     await expect(row(page, "Eyas")).to_contain_text("comes with Falconry")
     await expect(row(page, "hobby")).to_contain_text("from the settings")
-    facts = re.compile(r"1M parameters · F16 · [\d.]+ MB · context 1,024 · Falconry's folder")
+    facts = re.compile(r"1M parameters · F16 · [\d.]+ MB · needs \d+ MiB of memory · context 1,024 · Falconry's folder")
     await expect(row(page, "kestrel")).to_contain_text(facts)
 
 
@@ -93,6 +93,7 @@ async def test_a_change_elsewhere_is_shown_on_every_page(stocked: Site, open_pag
 async def test_chat_with_it_is_chatting_with_it(stocked: Site, open_page: OpenPage) -> None:
     page = await open_page("/models", origin=stocked.url)
     await page.get_by_role("link", name="Chat: hobby").click()
+    await page.locator("#messages .f-scroller").wait_for()
     await expect(page.locator("#model input")).to_have_value(re.compile("^hobby"))
     await page.get_by_role("textbox", name="Prompt").fill("What do kestrels do?")
     await page.keyboard.press("Enter")
