@@ -135,8 +135,8 @@ class NotEnoughSpace(DownloadFailed):
             f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB" for size in (needed, free)
         )
         super().__init__(
-            f"There is not enough room: {needed_text} are needed and {free_text} are free in {folder}. Make room, choose "
-            "a smaller model or quantisation, or set models_dir to another disk.",
+            f"There is not enough room: {needed_text} are needed and {free_text} are free in {folder}. Make room, "
+            "choose a smaller model or quantisation, or set models_dir to another disk.",
             needed=needed,
             free=free,
             needed_text=needed_text,
