@@ -11,6 +11,7 @@ import json
 import os
 import socket
 import sys
+import unicodedata
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
@@ -43,7 +44,8 @@ _METADATA_NETWORKS = tuple(
 
 def is_metadata_address(host: str) -> bool:
     """Whether a host, as a name or an address in any spelling, is a cloud's metadata service or link-local (IPv4)."""
-    name = host.strip("[]").partition("%")[0].rstrip(".").lower()
+    # ①⑥⑨.254.169.254 is an address as well, once it was made a name of the internet's (UTS 46 begins with NFKC).
+    name = unicodedata.normalize("NFKC", host).strip("[]").partition("%")[0].rstrip(".").lower()
     try:
         address = ip_address(name)
     except ValueError:

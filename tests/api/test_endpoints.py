@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import socket
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +16,7 @@ from tests.engines.servers import serve
 from tests.gate.people import two_people
 
 KEY = "sk-do-not-show-me"
+JSON = {"content-type": "application/json"}
 
 
 async def test_an_endpoint_comes_and_goes(server: LiveServer) -> None:
@@ -77,6 +81,9 @@ async def test_another_url_does_not_get_the_key(server: LiveServer) -> None:
         ("", {"name": "a", "url": "http://169.254.169.254/latest"}, "endpoint_metadata_address"),
         ("", {"name": "a", "url": "http://2852039166/"}, "endpoint_metadata_address"),
         ("", {"name": "a", "url": "file:///etc/passwd"}, "endpoint_bad_url"),
+        ("", {"name": "a", "url": "[::1"}, "endpoint_bad_url"),
+        ("", {"name": "a", "url": "javascript:alert(1)"}, "endpoint_bad_url"),
+        ("", {"name": "a", "url": "http://a?b"}, "endpoint_bad_url"),
         ("", {"name": "a", "url": f"http://me:{KEY}@host/"}, "endpoint_key_in_url"),
         ("", {"name": " ", "url": "http://127.0.0.1:1"}, "invalid_field"),
         ("", {"name": "a", "url": "http://127.0.0.1:1", "api_key": f"{KEY}\r\nX: y"}, "invalid_field"),
@@ -91,10 +98,30 @@ async def test_another_url_does_not_get_the_key(server: LiveServer) -> None:
 async def test_bad_input_is_refused_in_one_sentence(
     server: LiveServer, path: str, body: Mapping[str, Any], code: str
 ) -> None:
-    refused = await server.client.post(f"/api/endpoints{path}", json=body)
-    assert refused.status_code in (400, 404), refused.text
-    assert refused.json()["error"]["code"] == code
-    assert KEY not in refused.text
+    for insistent in (body, {**body, "force": True})[: 2 if path == "" else 1]:
+        refused = await server.client.post(f"/api/endpoints{path}", content=json.dumps(insistent), headers=JSON)
+        assert refused.status_code in (400, 404), refused.text
+        assert refused.json()["error"]["code"] == code
+        assert KEY not in refused.text
+
+
+async def test_the_test_of_what_is_no_url_says_so(server: LiveServer) -> None:
+    for url in ("[::1", "http://[abc]/", "http://℀/"):
+        body = json.dumps({"server": {"url": url}})
+        told = await server.client.post("/api/endpoints/test", content=body, headers=JSON)
+        assert (told.status_code, told.json()["problem"]["code"]) == (200, "endpoint_bad_url")
+
+
+async def test_a_name_that_leads_to_a_clouds_metadata_is_not_kept(
+    server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def look_up(*_: object, **__: object) -> list[object]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("169.254.169.254", 80))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", look_up)
+    body = {"name": "a", "url": "http://innocent.example/v1", "force": True}
+    refused = await server.client.post("/api/endpoints", json=body)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "endpoint_metadata_address")
 
 
 async def test_of_two_with_one_name_the_second_is_refused(server: LiveServer) -> None:

@@ -126,10 +126,16 @@ def test_a_key_never_travels_in_the_clear_to_a_public_host_by_guess() -> None:
         ("http://ho st", "endpoint_bad_url"),
         ("http://host:99999", "endpoint_bad_url"),
         ("http://[::1", "endpoint_bad_url"),
+        ("[::1", "endpoint_bad_url"),
+        ("http://[abc]/", "endpoint_bad_url"),
+        ("http://℀/", "endpoint_bad_url"),
+        ("http://host/\x00", "endpoint_bad_url"),
+        ("http://\ud800/", "endpoint_bad_url"),
         ("http://user:hunter2@host", "endpoint_key_in_url"),
         ("http://169.254.169.254/latest/meta-data", "endpoint_metadata_address"),
         ("http://[::ffff:169.254.169.254]/", "endpoint_metadata_address"),
         ("http://0xa9fea9fe/", "endpoint_metadata_address"),
+        ("http://①⑥⑨.254.169.254/", "endpoint_metadata_address"),
         ("http://metadata.google.internal/computeMetadata/v1", "endpoint_metadata_address"),
     ],
 )
@@ -138,6 +144,7 @@ def test_what_can_be_no_server_is_refused(url: str, code: str) -> None:
         read_url(url)
     assert caught.value.code == code
     assert "hunter2" not in caught.value.message
+    assert caught.value.message.isprintable()
 
 
 def test_the_origin_is_what_a_key_is_bound_to() -> None:

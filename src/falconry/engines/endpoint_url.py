@@ -84,16 +84,30 @@ def read_url(text: str, *, keyed: bool = False) -> list[Place]:
 
     Raises InvalidRequest for what can be none.
     """
-    cleaned = text.strip().strip("\"'<>").strip()
-    if not cleaned or len(cleaned) > LONGEST_URL or any(character.isspace() for character in cleaned):
-        raise _bad_url(cleaned, "it is empty, too long or has blanks")
+    cleaned = _cleaned(text)
+    if not cleaned or len(cleaned) > LONGEST_URL or " " in cleaned or not cleaned.isprintable():
+        raise _bad_url(cleaned, "it is empty, too long, or has blanks or signs that cannot be seen")
     if _SCHEME.match(cleaned):
         return [_place(cleaned)]
-    host = urlsplit(f"//{cleaned}").hostname or ""
+    try:
+        host = urlsplit(f"//{cleaned}").hostname or ""
+    except ValueError as error:  # brackets, or letters that are others than they seem
+        raise _bad_url(cleaned, str(error)) from None
     if is_private_name(host):
         return [_place(f"http://{cleaned}"), _place(f"https://{cleaned}")]
     places = [_place(f"https://{cleaned}")]
     return places if keyed else [*places, _place(f"http://{cleaned}")]
+
+
+def with_scheme(text: str) -> str:
+    """A URL as a person gives it, as it is kept where nobody answered that would tell more. `read_url` takes it."""
+    cleaned = _cleaned(text).partition("#")[0]
+    return cleaned if _SCHEME.match(cleaned) else f"http://{cleaned}"
+
+
+def _cleaned(text: str) -> str:
+    """Without what people copy along."""
+    return text.strip().strip("\"'<>").strip()
 
 
 def origin_of(url: str) -> str:
@@ -164,9 +178,10 @@ def metadata_address(host: str) -> InvalidRequest:
 
 
 def _bad_url(url: str, reason: str) -> InvalidRequest:
+    shown = "".join(letter if letter.isprintable() else "?" for letter in url[:200])
     return InvalidRequest(
-        f"“{url[:200]}” is no URL of a server: {reason}. It looks like http://localhost:8000/v1.",
+        f"“{shown}” is no URL of a server: {reason}. It looks like http://localhost:8000/v1.",
         code="endpoint_bad_url",
-        url=url[:200],
+        url=shown,
         reason=reason,
     )

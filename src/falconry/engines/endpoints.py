@@ -18,7 +18,7 @@ from falconry.engines import probe_errors
 from falconry.engines.auto import resolved
 from falconry.engines.endpoint_errors import Place
 from falconry.engines.endpoint_store import EndpointStore, StoredEndpoint, endpoint_not_found, name_taken
-from falconry.engines.endpoint_url import origin_of
+from falconry.engines.endpoint_url import origin_of, read_url, with_scheme
 from falconry.engines.facts_cache import FactsCache
 from falconry.engines.probe import SECONDS, Login, probe, try_out
 from falconry.engines.remote_engine import remote_engine
@@ -205,7 +205,7 @@ class Endpoints:
                 await engine.aclose()
         except FalconryError as error:
             key = login.api_key.get_secret_value() if login.api_key else ""
-            problem = probe_errors.foreign_key(error, urlsplit(facts.url if facts else url).netloc, key)
+            problem = probe_errors.foreign_key(error, _netloc(facts.url if facts else url), key)
             return Report(facts, problem, model, time.monotonic() - begun)
         return Report(facts, None, model, time.monotonic() - begun)
 
@@ -237,6 +237,7 @@ class Endpoints:
                 code="endpoint_bad_name",
                 limit=LONGEST_NAME,
             )
+        read_url(draft.url)  # what can be no server is refused, however much somebody insists
         if any(endpoint.name == draft.name for endpoint in self._settings.all_endpoints()):
             raise in_settings(draft.name)
         old = next((each for each in self._store.all() if each.name == draft.name), None)
@@ -247,9 +248,9 @@ class Endpoints:
             as_given = replace(draft, api_key=old.api_key, auth=old.auth)
         login = Login(as_given.api_key, as_given.auth)
         report = await self.check(draft.url, login, rules=rules_of(draft), models=draft.models)
-        if report.problem is not None and report.problem.code not in _PASSING and not force:
+        if report.problem is not None and not _may_be_kept(report.problem, force):
             raise refused(report.problem)
-        stored = replace(as_given, url=report.facts.url if report.facts else _with_scheme(draft.url))
+        stored = replace(as_given, url=report.facts.url if report.facts else with_scheme(draft.url))
         if old is not None and stored.api_key is old.api_key and origin_of(old.url) != origin_of(stored.url):
             stored = replace(stored, api_key=None)
         stored.endpoint()  # checked once more, as it will be read
@@ -368,6 +369,18 @@ def _key(endpoint: Endpoint) -> str:
     return f"{endpoint.name}\n{endpoint.url}"
 
 
+def _may_be_kept(problem: FalconryError, force: bool) -> bool:
+    """Whether what a test found keeps an endpoint out: a cloud's metadata is never kept, whatever name leads there."""
+    return problem.code in _PASSING or (force and problem.code != "endpoint_metadata_address")
+
+
+def _netloc(url: str) -> str:
+    try:
+        return urlsplit(url).netloc
+    except ValueError:  # it is no URL, and that is the error already
+        return ""
+
+
 def rules_of(draft: StoredEndpoint) -> Endpoint:
     """What a person says of a server that it does not say itself."""
     return Endpoint(
@@ -379,10 +392,6 @@ def rules_of(draft: StoredEndpoint) -> Endpoint:
     )
 
 
-def _with_scheme(url: str) -> str:
-    return url if "://" in url else f"http://{url}"
-
-
 def _may_have(old: StoredEndpoint, url: str) -> bool:
     """Whether an endpoint's key may be sent to a URL: the same scheme, host and port."""
-    return origin_of(old.url) == origin_of(_with_scheme(url))
+    return origin_of(old.url) == origin_of(with_scheme(url))
