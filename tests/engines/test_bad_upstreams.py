@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import gzip
+import time
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -313,7 +315,66 @@ async def test_a_body_without_end_is_cut_off(wire: Wire, monkeypatch: pytest.Mon
     assert reply.error.code == "endpoint_too_much"
 
 
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+async def test_a_bomb_is_cut_off_before_it_is_unpacked(wire: Wire, kind: str) -> None:
+    """300 MB as a whole. What nobody has to wait for is how long the loop was at it without a break."""
+    bomb = gzip.compress(b" " * 300_000_000, 1)
+    reply, longest = await in_good_time(ask(wire, plain(200, bomb, kind, content_encoding="gzip")))
+    assert isinstance(reply.error, EngineError)
+    assert reply.error.code == "endpoint_too_much"
+    assert longest < 0.5
+
+
+async def test_what_is_compressed_all_the_same_is_read(wire: Wire) -> None:
+    stream = gzip.compress(wire.token("Hello") + wire.end("Hello"))
+    reply = await ask(wire, plain(200, stream, "text/event-stream", content_encoding="gzip"))
+    assert (reply.text, reply.error) == ("Hello", None)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br"])
+async def test_what_cannot_be_unpacked_is_an_error(wire: Wire, encoding: str) -> None:
+    reply = await ask(wire, plain(200, b"no gzip", "text/event-stream", content_encoding=encoding))
+    assert isinstance(reply.error, EngineError)
+    assert reply.error.code == "endpoint_broke_off"
+    assert "compress" in reply.error.message
+
+
+async def in_good_time(work: Coroutine[None, None, Reply]) -> tuple[Reply, float]:
+    """The reply, and the longest time in seconds in which the loop did nothing else."""
+    longest = 0.0
+
+    async def look() -> None:
+        nonlocal longest
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(0.01)
+            longest = max(longest, time.monotonic() - before - 0.01)
+
+    looking = asyncio.create_task(look())
+    try:
+        reply = await work
+        return reply, longest
+    finally:
+        looking.cancel()
+
+
 # Refusals
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["9" * 400, "Mon, 01 Jan 0001 00:00:00 -0000", "²", "1e999", "Fri, 31 Dec 9999 23:59:59 -2359"],
+)
+async def test_whatever_it_says_of_when_to_come_back_is_bearable(wire: Wire, header: str) -> None:
+    reply = await ask(wire, plain(429, b'{"error": {"message": "busy"}}', retry_after=header))
+    assert isinstance(reply.error, EngineOverloaded)
+    assert 0 <= (reply.error.retry_after or 0) <= 86_400
+
+
+async def test_half_a_surrogate_in_its_words_can_be_told(wire: Wire) -> None:
+    reply = await ask(wire, plain(400, b'{"error": {"message": "no \\ud800 here"}}'))
+    assert isinstance(reply.error, InvalidRequest)
+    assert "no ? here" in reply.error.message
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,11 @@ import base64
 import binascii
 import email.utils
 import json
+import re
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+import zlib
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from urllib.parse import urlsplit
 
 import httpx
@@ -30,6 +32,10 @@ LONGEST_WAIT = 10.0
 LARGEST_BODY = 16 * 2**20
 _LARGEST_ERROR = 64 * 2**10
 _LONGEST_REASON = 300
+_DAY = 86_400.0
+_PIECE = 256 * 2**10  # bytes that are decompressed at once
+_ANY_ZLIB = 32 + zlib.MAX_WBITS  # gzip's head or zlib's
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class EndpointClient:
@@ -82,7 +88,7 @@ class EndpointClient:
                 whole = _checked_json(self.place, await self._body(response), kind)
                 chunks = _once(b"data: " + json.dumps(whole).encode() + b"\n\n")
             else:
-                chunks = response.aiter_bytes()
+                chunks = self._chunks(response)
             async with EventStream(chunks, self.place, self._timeout) as events:
                 yield events
 
@@ -91,6 +97,7 @@ class EndpointClient:
 
     def clean(self, text: str) -> str:
         """What a server said, fit to be shown: on one line, cut short, without the key."""
+        text = text.encode("utf-8", "replace").decode()  # a lone surrogate could be sent to nobody
         for secret in self._secrets:
             text = text.replace(secret.get_secret_value(), "***")
         text = " ".join(text.split())
@@ -166,10 +173,11 @@ class EndpointClient:
         body = bytearray()
         try:
             async with asyncio.timeout(self._timeout):
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > limit:
-                        break
+                async with aclosing(self._chunks(response)) as chunks:
+                    async for chunk in chunks:
+                        body += chunk
+                        if len(body) > limit:
+                            break
         except (TimeoutError, httpx.TimeoutException):
             raise errors.silent(self.place, self._timeout, shown=False) from None
         except httpx.HTTPError as error:
@@ -178,6 +186,29 @@ class EndpointClient:
         if len(body) > limit and whole:
             raise errors.too_much(self.place, limit / 2**20)
         return bytes(body[:limit])
+
+    @staticmethod
+    async def _chunks(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+        """The body as it arrives. One that is compressed all the same is read in small pieces: httpx would make 64 MiB
+        of 64 KiB at once, in which nobody else is served. Raises httpx.HTTPError."""
+        encoding = response.headers.get("content-encoding", "identity").strip().lower()
+        if encoding in ("", "identity"):
+            async for chunk in response.aiter_raw():
+                yield chunk
+            return
+        if encoding not in ("gzip", "x-gzip", "deflate"):
+            raise httpx.DecodingError("it compresses its answer, which nobody asked for")
+        decoder = zlib.decompressobj(_ANY_ZLIB)
+        async for chunk in response.aiter_raw():
+            while chunk:
+                try:
+                    piece = decoder.decompress(chunk, _PIECE)
+                except zlib.error:
+                    raise httpx.DecodingError("its answer is compressed, and damaged") from None
+                chunk = decoder.unconsumed_tail
+                if piece:
+                    yield piece
+                await asyncio.sleep(0)
 
 
 def _authorization(endpoint: Endpoint) -> tuple[tuple[SecretStr, ...], dict[str, str]]:
@@ -208,8 +239,11 @@ def _checked_json(place: Place, raw: bytes, kind: str) -> object:
     if raw.lstrip()[:1] == b"<" or "html" in kind:
         raise errors.nonsense(place, "a web page")
     try:
-        value: object = json.loads(raw.decode("utf-8", "replace"))
-    except ValueError:
+        text = raw.decode("utf-8", "replace")
+        value: object = json.loads(text)
+        if _SURROGATE.search(text):  # a lone one could be stored and sent to nobody; pairs stay what they are
+            value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    except (ValueError, RecursionError):
         raise errors.nonsense(place, "broken JSON") from None
     return value
 
@@ -218,13 +252,18 @@ def _retry_after(headers: httpx.Headers) -> float | None:
     """Seconds to wait: `retry-after-ms`, or Retry-After as seconds or as a date (RFC 9110, 10.2.3)."""
     try:
         if "retry-after-ms" in headers:
-            return max(0.0, float(headers["retry-after-ms"]) / 1000)
+            return _bearable(float(headers["retry-after-ms"]) / 1000)
         value = headers.get("retry-after", "")
         if value.replace(".", "", 1).isdigit():
-            return float(value)
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, TypeError):
+            return _bearable(float(value))
+        return _bearable(email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError, OSError):
         return None
+
+
+def _bearable(seconds: float) -> float:
+    """A day at most, also of infinity."""
+    return max(0.0, min(seconds, _DAY))
 
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:
