@@ -10,13 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from falconry.engines import llama_launch
 from falconry.engines.llama_launch import batch_size
-from falconry.errors import ModelTooLarge
 from falconry.i18n import error_text
 from falconry.models import eyas
 from falconry.models.catalog import find
-from falconry.models.fit import Alternative, check, default_batch, estimate_memory, fits, too_large
+from falconry.models.fit import Alternative, estimate_memory, fits, slot_context, too_large
 from falconry.models.gguf import read_header
 from falconry.models.header import Header, Value
 from falconry.models.kv_cache import kv_cache_size
@@ -96,16 +94,31 @@ def test_layers_without_a_cache_take_nothing() -> None:
     assert kv_cache_size(header({"llama.attention.head_count_kv": (8, 0)}), context_length=8192, slots=1) == whole // 2
 
 
-def test_the_batch_is_the_engines() -> None:
-    for size in (MIB, GIB - 1, GIB, 9 * GIB):
-        assert default_batch(size) == batch_size(size, own_server=None)
-    assert llama_launch._LARGE == GIB
+@pytest.mark.parametrize(("size", "batch"), [(MIB, 64), (GIB - 1, 64), (GIB, 32), (9 * GIB, 32)])
+def test_a_prompt_is_read_in_smaller_pieces_by_a_large_model(size: int, batch: int) -> None:
+    assert batch_size(size) == batch
+
+
+@pytest.mark.parametrize(
+    ("wished", "trained", "tokens"),
+    [(None, None, 8192), (None, 4096, 4096), (None, 131072, 8192), (32768, 131072, 32768), (32768, 4096, 4096)],
+)
+def test_no_slot_gets_more_than_the_model_was_trained_with(
+    wished: int | None, trained: int | None, tokens: int
+) -> None:
+    assert slot_context(wished, trained) == tokens
+
+
+def test_a_projector_takes_memory_beside_its_model() -> None:
+    alone = estimate_memory(header(), context_length=512, slots=1).total
+    assert estimate_memory(header(), context_length=512, slots=1, beside=5 * MIB).total == alone + 5 * MIB
+    assert not fits(header(), context_length=512, slots=1, free=alone, beside=1).ok
 
 
 def test_what_fits_is_told_to_fit() -> None:
     fit = fits(header(), context_length=8192, slots=2, free=8 * GIB)
     assert fit.ok
-    assert check("Small", fit) == fit.estimate
+    assert fit.estimate == estimate_memory(header(), context_length=8192, slots=2)
 
 
 def test_the_longest_context_that_fits_is_offered() -> None:
@@ -156,8 +169,6 @@ def test_what_does_not_fit_is_told_with_the_numbers(free: int, alternatives: lis
         if fit.smaller is not None:
             assert "o/n:Q4_K_M" in sentence
     assert error_text(error.as_dict(), "zh") != error.message
-    with pytest.raises(ModelTooLarge):
-        check("Big", fit)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc tells")

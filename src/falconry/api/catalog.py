@@ -19,7 +19,7 @@ from falconry.i18n import Language
 from falconry.models import eyas
 from falconry.models.advice import Advice, advise, reason, terms_of
 from falconry.models.catalog import CatalogModel, alternatives_for, find
-from falconry.models.fit import Fit, fits
+from falconry.models.fit import Fit, fits, slot_context
 from falconry.models.gguf import read_header
 from falconry.models.header import Header
 from falconry.models.machine import free_memory
@@ -133,11 +133,10 @@ def _fit(services: Services, body: FitBody) -> Fit:
     """Blocking: it may read a header. Raises ModelNotFound, BadModelFile."""
     header, names = _header_of(services, body)
     terms = terms_of(services.settings)
-    wished = body.context_length or terms.context(header.context_length or 0) or terms.context(2**31)
     known = find(body.model)
     return fits(
         header,
-        context_length=min(wished, header.context_length or wished),
+        context_length=slot_context(body.context_length or terms.context_length, header.context_length),
         slots=terms.slots,
         free=free_memory() or 0,
         kv_type=terms.kv_type,

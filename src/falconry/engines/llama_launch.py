@@ -18,17 +18,15 @@ from falconry.engines.supervisor import Launch
 from falconry.errors import EngineError, EngineUnavailable
 from falconry.models import eyas
 from falconry.models.chat_template import check_chat_template
+from falconry.models.fit import default_batch, slot_context
 from falconry.models.gguf import Array, Header, read_header
 
-_DEFAULT_CONTEXT = 8192
-"""Tokens a slot gets of a model that could take more: its KV cache lies in memory from the start."""
 _ONE_THREAD = 100 * 2**20
 """Bytes of a model below which a second thread costs more than it brings."""
 _MOST_THREADS = 8
 SPARE_THREADS = 8
 """Threads for HTTP beside one for each slot: for health and counting."""
-_LARGE = 2**30
-_BATCH, _GPU_BATCH = 64, 512
+_GPU_BATCH = 512
 EMBEDDING_TOKENS = 2048
 """Tokens of one text that become a vector. Such a text is read in one batch, whose buffers lie in memory from the
 start."""
@@ -96,7 +94,7 @@ def _command(
 ) -> list[str]:
     header = header_of(model)
     options = _with_draft(options, model, header)
-    slot = options.context_length or min(header.context_length or _DEFAULT_CONTEXT, _DEFAULT_CONTEXT)
+    slot = slot_context(options.context_length, header.context_length)
     loras = adapters()
     if loras:  # the cache of prompts would mix what they made of them; engines/llama_adapters.py
         options = replace(options, prompt_cache_mib=0)
@@ -179,9 +177,7 @@ def batch_size(size: int, *, own_server: Path | None = None) -> int:
     their next token after it. So it is about a second on two cores; smaller ones are not slower. A server of the user's
     own has a GPU, probably.
     """
-    if own_server is not None:
-        return _GPU_BATCH
-    return _BATCH if size < _LARGE else _BATCH // 2
+    return default_batch(size) if own_server is None else _GPU_BATCH
 
 
 def _environment() -> dict[str, str]:

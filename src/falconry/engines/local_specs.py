@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -16,13 +17,11 @@ from falconry.engines.transformers_launch import missing
 from falconry.errors import FalconryError
 from falconry.models import eyas
 from falconry.models.catalog import alternatives_for
-from falconry.models.fit import Fit, estimate_memory, fits, too_large
+from falconry.models.fit import Fit, fits, slot_context, too_large
 from falconry.models.header import Header
 from falconry.models.local_model import LocalModel
 from falconry.models.split import part_paths, stem_of
 from falconry.settings import BUILT_IN_MODEL, Settings
-
-DEFAULT_CONTEXT = 8192  # tokens of a slot, where neither the settings nor the model say less
 
 
 def eyas_spec(settings: Settings) -> ModelSpec:
@@ -54,7 +53,7 @@ def file_spec(path: Path, settings: Settings) -> ModelSpec:
         path=path,
         identity=_identity(path),
         needs=partial(_needs, path, settings),
-        too_large=partial(_too_large, path, settings, name),
+        too_large=partial(_too_large, path, settings, None, name),
     )
 
 
@@ -63,9 +62,11 @@ def local_spec(local: LocalModel, settings: Settings) -> ModelSpec:
     gguf, path = local.format == "gguf", local.path
     make: Callable[[], Engine] = partial(_transformers, path, settings)
     needs: Callable[[], int] = partial(_folder_needs, path, settings)
+    refuse: Callable[[int], FalconryError] = partial(_folder_too_large, path, settings, local.name)
     if gguf:
         make = partial(_llama_cpp, path, settings, local.projector)
         needs = partial(_needs, path, settings, local.projector, local.header)
+        refuse = partial(_too_large, path, settings, local.projector, local.name)
     return ModelSpec(
         local.name,
         local.name,
@@ -77,7 +78,7 @@ def local_spec(local: LocalModel, settings: Settings) -> ModelSpec:
         identity=_identity(path, local.projector),
         needs=needs,
         needed=None if local.problem else _told(needs),
-        too_large=partial(_too_large if gguf else _folder_too_large, path, settings, local.name),
+        too_large=refuse,
         problem=local.problem or (None if gguf else missing()),
         quantization=local.quantization,
         parameters=local.parameters,
@@ -102,11 +103,6 @@ def _size(files: Sequence[Path]) -> int | None:
         return None
 
 
-def _slot(header: Header, settings: Settings) -> int:
-    """Tokens of one slot's context, as the engine is started with."""
-    return settings.context_length or min(header.context_length or DEFAULT_CONTEXT, DEFAULT_CONTEXT)
-
-
 def _told(needs: Callable[[], int]) -> int | None:
     """Bytes of memory, where the files tell."""
     try:
@@ -117,33 +113,27 @@ def _told(needs: Callable[[], int]) -> int | None:
 
 def _needs(path: Path, settings: Settings, projector: Path | None = None, header: Header | None = None) -> int:
     """Bytes of memory. Raises BadModelFile."""
-    sight = 0 if projector is None else header_of(projector).file_size
-    header, options = header or header_of(path), options_from(settings)
-    return (
-        estimate_memory(
-            header,
-            context_length=_slot(header, settings),
-            slots=options.slots,
-            kv_type=options.kv_cache_type,
-            batch=batch_size(header.file_size, own_server=options.llama_server),
-            flash_attention=options.flash_attention != "off",
-        ).total
-        + sight
-    )
+    return _fit(path, settings, projector, header or header_of(path), sys.maxsize).estimate.total
 
 
-def _too_large(path: Path, settings: Settings, name: str, free: int) -> FalconryError:
-    header, options = header_of(path), options_from(settings)
-    fit = fits(
+def _too_large(path: Path, settings: Settings, projector: Path | None, name: str, free: int) -> FalconryError:
+    return too_large(name, _fit(path, settings, projector, header_of(path), free, name))
+
+
+def _fit(path: Path, settings: Settings, projector: Path | None, header: Header, free: int, name: str = "") -> Fit:
+    """Whether a model fits, run as the settings have it. Raises BadModelFile."""
+    options = options_from(settings)
+    return fits(
         header,
-        context_length=_slot(header, settings),
+        context_length=slot_context(options.context_length, header.context_length),
         slots=options.slots,
         free=free,
         kv_type=options.kv_cache_type,
+        batch=batch_size(header.file_size, own_server=options.llama_server),
         flash_attention=options.flash_attention != "off",
-        alternatives=alternatives_for([name, path.name, header.name or ""]),
+        beside=header_of(projector).file_size if projector is not None else 0,
+        alternatives=alternatives_for([name, path.name, header.name or ""]) if name else (),
     )
-    return too_large(name, fit)
 
 
 def _folder_needs(path: Path, settings: Settings) -> int:

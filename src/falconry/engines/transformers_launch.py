@@ -16,15 +16,13 @@ from falconry.engines.local_http import Address
 from falconry.engines.supervisor import Launch
 from falconry.errors import EngineError, EngineUnavailable
 from falconry.models.chat_template import check_chat_template
-from falconry.models.fit import MemoryEstimate
+from falconry.models.fit import MemoryEstimate, slot_context
 from falconry.models.folder import ModelFolder, read_folder
 from falconry.models.json_file import read_json, read_json_where_there_is
 
 EXTRA = "falconry[transformers]"
 OLDEST = (5, 24)
 """The serving code of transformers that `transformers_worker` was written against and is tested with."""
-DEFAULT_CONTEXT = 8192
-"""Tokens of prompt and reply where nothing is set, as for other local models: a KV cache grows with them."""
 _PACKAGES = ("torch", "transformers", "openai", "safetensors", "tokenizers")
 _PROGRAM = 392 * 2**20
 """Bytes of the process without a model: torch and transformers (measured, docs/transformers.md)."""
@@ -118,7 +116,7 @@ def estimate(path: Path, context_length: int | None = None) -> MemoryEstimate:
     def number(*names: str, default: int = 0) -> int:
         return next((value for name in names if type(value := text.get(name)) is int), default)
 
-    tokens = min(context_length or DEFAULT_CONTEXT, folder.context_length or DEFAULT_CONTEXT)
+    tokens = slot_context(context_length, folder.context_length)
     layers = number("num_hidden_layers", "n_layer", "num_layers")
     heads = max(1, number("num_attention_heads", "n_head"))
     hidden = number("hidden_size", "n_embd", "d_model")
@@ -143,7 +141,7 @@ def _command(folder: Path, options: TransformersOptions, address: Address) -> li
     threads = options.threads or (1 if known.size < _SMALL else os.cpu_count() or 1)
     flags: dict[str, object] = {
         "--model": folder,
-        "--context-length": min(options.context_length or DEFAULT_CONTEXT, known.context_length or 2**31),
+        "--context-length": slot_context(options.context_length, known.context_length),
         "--threads": threads,
         "--device": options.device,
         "--host": address.host,

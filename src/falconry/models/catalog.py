@@ -13,13 +13,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from falconry.models.fit import Alternative, MemoryEstimate, estimate_memory
+from falconry.models.fit import Alternative, MemoryEstimate, estimate_memory, slot_context
 from falconry.models.header import Header
 from falconry.models.quantization_mix import QUANTIZATIONS
 from falconry.models.shape import Shape
 
-DEFAULT_CONTEXT = 8192
-"""Tokens a slot gets of a model that could take more, where the settings do not say."""
 _SMALL = 1_000_000_000
 """Parameters below which four bits cost more quality than they save memory."""
 
@@ -106,8 +104,8 @@ class CatalogModel:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How a model would be run: tokens of one slot, None for what the model and DEFAULT_CONTEXT allow; slots; and how
-    keys and values are stored."""
+    """How a model would be run: tokens of one slot, None for the usual ones; slots; and how keys and values are
+    stored."""
 
     context_length: int | None = None
     slots: int = 2
@@ -116,7 +114,7 @@ class Terms:
 
     def context(self, most: int) -> int:
         """Tokens of a slot for a model that was trained with so many."""
-        return min(self.context_length or DEFAULT_CONTEXT, most)
+        return slot_context(self.context_length, most)
 
 
 @cache

@@ -17,8 +17,10 @@ from falconry.models.kv_cache import PADDING, kv_cache_size, padded
 
 SHORTEST_CONTEXT = 512
 """Tokens below which a conversation is no use; a shorter context is not offered."""
+DEFAULT_CONTEXT = 8192
+"""Tokens a slot gets of a model that could take more: its KV cache lies in memory from the start."""
 BATCH, BATCH_OF_LARGE, LARGE = 64, 32, 2**30
-"""Tokens read in one go, and from how many bytes of weights on fewer: as engines/llama_launch.py sets them."""
+"""Tokens read in one go, and from how many bytes of a file on fewer."""
 
 _PROGRAM = 36 * 2**20
 """Bytes of the server without a model: its code and libraries 21 MiB, its private memory 15 MiB."""
@@ -98,6 +100,7 @@ def estimate_memory(
     kv_type: str = "f16",
     batch: int | None = None,
     flash_attention: bool = True,
+    beside: int = 0,
 ) -> MemoryEstimate:
     """What a model will take.
 
@@ -105,6 +108,7 @@ def estimate_memory(
         context_length: tokens of one slot.
         kv_type: how keys and values are stored: f16, q8_0, …
         batch: tokens that are read in one go; None for what the engine takes for a model of this size.
+        beside: bytes of what is loaded along with it, such as a projector.
 
     Raises:
         KeyError: there is no such kv_type.
@@ -114,7 +118,7 @@ def estimate_memory(
         weights=_weights_size(header),
         kv_cache=kv_cache_size(header, context_length=context_length, slots=slots, kv_type=kv_type, batch=batch),
         compute=_compute_size(header, padded(context_length), slots, batch, flash_attention),
-        base=_base_size(header, padded(context_length) * slots),
+        base=_base_size(header, padded(context_length) * slots) + beside,
     )
 
 
@@ -125,10 +129,12 @@ def fits(
     slots: int,
     free: int,
     kv_type: str = "f16",
+    batch: int | None = None,
     flash_attention: bool = True,
+    beside: int = 0,
     alternatives: Sequence[Alternative] = (),
 ) -> Fit:
-    """Compare what a model will take with `free` bytes.
+    """Compare what a model will take, as `estimate_memory` has it, with `free` bytes.
 
     Args:
         alternatives: the same model in other quantisations, from which the largest is offered that fits.
@@ -139,7 +145,13 @@ def fits(
 
     def estimate(context: int) -> MemoryEstimate:
         return estimate_memory(
-            header, context_length=context, slots=slots, kv_type=kv_type, flash_attention=flash_attention
+            header,
+            context_length=context,
+            slots=slots,
+            kv_type=kv_type,
+            batch=batch,
+            flash_attention=flash_attention,
+            beside=beside,
         )
 
     whole = estimate(context_length)
@@ -153,13 +165,6 @@ def fits(
         if other.size < header.file_size and other.size + rest <= free
     ]
     return Fit(whole, free, context_length, shorter, max(smaller, key=lambda other: other.size, default=None))
-
-
-def check(name: str, fit: Fit) -> MemoryEstimate:
-    """Raises ModelTooLarge where the model does not fit, with the numbers and with what would fit."""
-    if not fit.ok:
-        raise too_large(name, fit)
-    return fit.estimate
 
 
 def too_large(name: str, fit: Fit) -> ModelTooLarge:
@@ -199,6 +204,12 @@ def too_large(name: str, fit: Fit) -> ModelTooLarge:
         message = f"{start} {smaller[0].upper()}{smaller[1:]}."
         return ModelTooLarge(message, details, code="model_too_large_quantization")
     return ModelTooLarge(f"{start} Choose a smaller model, or unload another one first.", details)
+
+
+def slot_context(wished: int | None, trained: int | None) -> int:
+    """Tokens of a slot: as many as are wished, else DEFAULT_CONTEXT, and never more than the model was trained with."""
+    tokens = wished or DEFAULT_CONTEXT
+    return min(tokens, trained or tokens)
 
 
 def default_batch(size: int) -> int:
