@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -212,6 +213,28 @@ async def test_odd_answers_break_nothing(odd: object) -> None:
     routes = {**dict.fromkeys([*stubs.OLLAMA, *stubs.LLAMA_CPP, *stubs.SGLANG, *stubs.TGI], odd), **stubs.VLLM}
     async with serve(stub(routes)) as server:
         assert (await probe(server.url)).models[0].id == "Qwen/Qwen3-4B"
+
+
+async def test_what_a_server_calls_its_models_can_be_shown_and_chosen() -> None:
+    """A name that is a novel, turns its line around or has no letters is left out, and so is what is no length."""
+    names = ["good", "a" * 3_000_000, "evil\u202ecod", "line\nline", "\ud800" * 3, ""]
+    entries = [
+        entry(name, max_model_len=10**400, context_length=length) for name, length in zip(names, range(9), strict=False)
+    ]
+    many = [entry(f"model-{number}") for number in range(5000)]
+    async with serve(
+        stub({**stubs.VLLM, "/version": {"version": "v\ud800" * 99}, "/v1/models": listing(*entries, *many)})
+    ) as there:
+        facts = await probe(there.url)
+    assert [model.id for model in facts.models[:4]] == ["good", "???", "model-0", "model-1"]
+    assert (len(facts.models), facts.models[0].context_length, facts.version) == (2000, None, None)
+    json.dumps(facts.as_json(), ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("tokens", ["9" * 5000, "-1", "1e9", ""])
+def test_what_is_no_length_is_not_taken_for_one(tokens: str) -> None:
+    shown = {"parameters": f"num_ctx {tokens}", "model_info": {"llama.context_length": 10**300}}
+    assert read_ollama_model("x", shown, {}).context_length == 4096
 
 
 def test_facts_survive_being_written_down() -> None:

@@ -6,12 +6,14 @@ Every kind has a route that no other has; what each tells is in docs/endpoints.m
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from falconry.engines.server_facts import FEATURES, RemoteModel, ServerFacts
 from falconry.protocols import openai, tgi
+from falconry.protocols.openai import read_length
 from falconry.settings import EndpointKind
 
 # A root's own routes, and the kinds that have them.
@@ -37,6 +39,10 @@ _NO_CHAT = re.compile(
 OLLAMA_CONTEXT = 4096
 """Tokens that Ollama gives a model of which nobody said otherwise, on a machine with less than 24 GiB of video memory;
 longer prompts it cuts without a word (https://docs.ollama.com/context-length)."""
+MOST_MODELS = 2000
+"""Of one server. The largest services list some hundreds."""
+LONGEST_ID = 300
+LONGEST_VERSION = 100
 
 Answers = Mapping[str, object]
 """The JSON of what was answered, by URL."""
@@ -70,8 +76,10 @@ def read_ollama_model(name: str, show: object, loaded: Mapping[str, int]) -> Rem
     """
     fields = show if isinstance(show, Mapping) else {}
     info = fields.get("model_info")
-    trained = next((value for key, value in _items(info) if key.endswith(".context_length") and _is_count(value)), None)
-    chosen = re.search(r"^num_ctx\s+(\d+)", str(fields.get("parameters") or ""), re.MULTILINE)
+    trained = next(
+        (value for key, value in _items(info) if key.endswith(".context_length") and read_length(value)), None
+    )
+    chosen = re.search(r"^num_ctx\s+(\d{1,9})\b", str(fields.get("parameters") or ""), re.MULTILINE)
     length = loaded.get(name) or (int(chosen[1]) if chosen else OLLAMA_CONTEXT)
     known = isinstance(fields.get("capabilities"), list)
     abilities = _names(fields.get("capabilities"), [])
@@ -88,7 +96,7 @@ def read_ollama_model(name: str, show: object, loaded: Mapping[str, int]) -> Rem
 def read_ollama_loaded(answer: object) -> dict[str, int]:
     """Context lengths of the models in memory, from /api/ps; 0 where an older version does not tell."""
     return {
-        str(entry.get("model") or entry.get("name")): _count(entry.get("context_length")) or 0
+        str(entry.get("model") or entry.get("name")): read_length(entry.get("context_length")) or 0
         for entry in _entries(answer, "models")
     }
 
@@ -98,7 +106,8 @@ def read_lm_studio_models(answer: object) -> tuple[RemoteModel, ...]:
     return tuple(
         RemoteModel(
             str(entry["id"]),
-            context_length=_count(entry.get("loaded_context_length")) or _count(entry.get("max_context_length")),
+            context_length=read_length(entry.get("loaded_context_length"))
+            or read_length(entry.get("max_context_length")),
             chat=entry.get("type") in ("llm", "vlm"),
             loaded=entry.get("state") == "loaded",
             tools="tool_use" in abilities if isinstance(abilities := entry.get("capabilities"), list) else None,
@@ -114,7 +123,7 @@ def read_props(answer: object) -> tuple[int | None, bool | None] | None:
     if not isinstance(answer, Mapping) or not isinstance(slot := answer.get("default_generation_settings"), Mapping):
         return None
     seen = answer.get("modalities")
-    return _count(slot.get("n_ctx")), bool(seen.get("vision")) if isinstance(seen, Mapping) else None
+    return read_length(slot.get("n_ctx")), bool(seen.get("vision")) if isinstance(seen, Mapping) else None
 
 
 def _tgi(answers: Answers, root: str, _entries: Sequence[Mapping[str, object]]) -> ServerFacts | None:
@@ -155,7 +164,7 @@ def _sglang(answers: Answers, root: str, entries: Sequence[Mapping[str, object]]
     models = [
         replace(
             _listed(entry),
-            context_length=openai.read_context_length(entry) or _count(server.get("context_length")),
+            context_length=openai.read_context_length(entry) or read_length(server.get("context_length")),
             chat=chat,
             vision=sees if isinstance(sees, bool) else None,
         )
@@ -185,7 +194,7 @@ def _vllm(answers: Answers, root: str, entries: Sequence[Mapping[str, object]]) 
 def read_router_model(entry: Mapping[str, object]) -> RemoteModel:
     """An entry of Hugging Face's router: several providers serve a model, one of which is chosen for each request."""
     live = [provider for provider in _entries(entry, "providers") if provider.get("status") in (None, "live")]
-    lengths = [length for provider in live if (length := _count(provider.get("context_length")))]
+    lengths = [length for provider in live if (length := read_length(provider.get("context_length")))]
     tools = [told for provider in live if isinstance(told := provider.get("supports_tools"), bool)]
     return replace(_listed(entry), context_length=min(lengths, default=None), tools=any(tools) if tools else None)
 
@@ -209,8 +218,15 @@ def _listed(entry: Mapping[str, object]) -> RemoteModel:
     return RemoteModel(name, openai.read_context_length(entry), chat, tools=tools, vision=vision)
 
 
-def _facts(kind: EndpointKind, url: str, models: Any, version: object = None) -> ServerFacts:
-    return ServerFacts(kind, url, tuple(models), version if isinstance(version, str) else None, FEATURES[kind])
+def _facts(kind: EndpointKind, url: str, models: Iterable[RemoteModel], version: object = None) -> ServerFacts:
+    names = islice((model for model in models if _is_name(model.id, LONGEST_ID)), MOST_MODELS)
+    told = version if isinstance(version, str) and _is_name(version, LONGEST_VERSION) else None
+    return ServerFacts(kind, url, tuple(names), told, FEATURES[kind])
+
+
+def _is_name(text: str, longest: int) -> bool:
+    """Whether a text may stand in a list for people: neither a novel nor one that turns the line around."""
+    return 0 < len(text) <= longest and text.isprintable()
 
 
 def _listing(answers: Answers, bases: Sequence[str]) -> tuple[str, list[Mapping[str, object]]]:
@@ -241,11 +257,3 @@ def _names(value: object, otherwise: list[str]) -> list[str]:
 
 def _told(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and _is_count(value) else None

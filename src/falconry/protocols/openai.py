@@ -16,6 +16,8 @@ from falconry.protocols.logprobs import read_tokens
 
 # OpenAI takes at most four stop sequences, and servers that copy it refuse more. The rest is up to the caller.
 MAX_STOP = 4
+LONGEST_CONTEXT = 100_000_000
+"""Tokens; ten times the longest that there is."""
 # What ends a reply by length, in the words of OpenAI, Mistral and others.
 _BY_LENGTH = frozenset({"length", "max_tokens", "model_length"})
 # What ends it before it is whole: OpenRouter and Mistral, vLLM and SGLang, DeepSeek, OpenAI.
@@ -196,7 +198,12 @@ def read_context_length(entry: Mapping[str, object]) -> int | None:
         meta.get("n_ctx") if isinstance(meta, Mapping) else None,
         meta.get("n_ctx_train") if isinstance(meta, Mapping) else None,
     )
-    return next((place for place in places if isinstance(place, int) and place > 0), None)
+    return next(filter(None, map(read_length, places)), None)
+
+
+def read_length(value: object) -> int | None:
+    """The length of a context in tokens, as a server tells it; None for what can be none."""
+    return value if type(value) is int and 0 < value <= LONGEST_CONTEXT else None
 
 
 def _read_content(content: object) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from falconry.messages import Grammar, SamplingParams, Token
 from falconry.protocols.logprobs import finite
+from falconry.protocols.openai import read_length
 
 # Its default for --max-stop-sequences; a request with more is refused.
 MAX_STOP = 4
@@ -157,8 +158,8 @@ def read_info(body: object) -> Info:
     model = body.get("model_id")
     return Info(
         model if isinstance(model, str) else None,
-        _count(body.get("max_input_tokens") or body.get("max_input_length")) or None,
-        _count(body.get("max_total_tokens")) or None,
+        read_length(body.get("max_input_tokens") or body.get("max_input_length")),
+        read_length(body.get("max_total_tokens")),
     )
 
 
