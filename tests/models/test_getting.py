@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from falconry.errors import NotFound
-from falconry.models.catalog import catalog
+from falconry.models.catalog import Terms, catalog
 from falconry.models.getting import in_catalogue, open_downloads
 from falconry.models.wanted import HubReference, ShortName, read_wanted
 from falconry.settings import Settings
@@ -33,7 +33,7 @@ async def test_a_short_name_leads_to_the_hub(
 
 @pytest.mark.parametrize("model", [model.id for model in catalog()])
 def test_each_of_the_catalogue_has_a_repository_that_can_be_asked_for(model: str) -> None:
-    wanted = in_catalogue(ShortName(model), None)
+    wanted = in_catalogue(ShortName(model), None, terms=Terms())
     assert wanted is not None
     reference = read_wanted(wanted, hub="https://huggingface.co", hosts=frozenset())
     assert isinstance(reference, HubReference)

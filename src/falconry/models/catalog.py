@@ -88,12 +88,12 @@ class CatalogModel:
             flash_attention=terms.flash_attention,
         )
 
-    def wanted(self, quantization: str | None = None, memory: int | None = None) -> str:
+    def wanted(self, quantization: str | None = None, memory: int | None = None, terms: Terms | None = None) -> str:
         """What to ask the hub for. Without a quantisation it is the usual one, or the smallest where `memory` bytes
-        are too few for that."""
+        are too few for that, run as `terms` say."""
         if quantization is None:
             usual = "Q8_0" if self.parameters < _SMALL else "Q4_K_M"
-            too_large = memory is not None and self.memory(usual, Terms()).total > memory
+            too_large = memory is not None and self.memory(usual, terms or Terms()).total > memory
             quantization = QUANTIZATIONS[0] if too_large else usual
         return f"{self.gguf}:{quantization}"
 
