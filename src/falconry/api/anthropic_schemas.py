@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag
 
 from falconry.api.openai_params import wrong
 from falconry.api.openai_schemas import Body, Flag, Integer, ModelName, Number, StopText
@@ -226,12 +226,6 @@ class MessagesRequest(CountTokens):
     @property
     def shows_thinking(self) -> bool:
         return self.thinking is None or self.thinking.type != "disabled"
-
-
-class TokensCounted(BaseModel):
-    """What POST /v1/messages/count_tokens answers."""
-
-    input_tokens: int
 
 
 def _turns(message: InputMessage) -> list[Message]:

@@ -94,22 +94,20 @@ def catalog_json(advice: Advice, language: Language) -> Json:
 
 
 def _entry_json(model: CatalogModel, variants: list[Variant], language: Language) -> Json:
-    sources = {source.url: asdict(source) for found in model.facts.values() for source in found}
     return {
         "id": model.id,
         "name": model.name,
         "parameters": model.parameters,
         "active_parameters": model.active_parameters,
         "languages": model.languages,
-        "license": {**asdict(model.license), "commercial": True},
+        "license": asdict(model.license),
         "context_length": model.context_length,
         "released": model.released,
         "weights": model.weights,
         "gguf": model.gguf,
         "description": model.description[language],
         "facts": [{"what": what, **asdict(source)} for what, found in model.facts.items() for source in found],
-        "sources": list(sources.values()),
-        "variants": [{**asdict(variant), "computed": True} for variant in variants],
+        "variants": [asdict(variant) for variant in variants],
     }
 
 
