@@ -69,6 +69,10 @@ class HubServer:
     rate: float | None = None
     token: str | None = None
     retry_after: str | None = None
+    linked_size: str | None = None
+    """What X-Linked-Size says, where it is not the size."""
+    whole_size: str | None = None
+    """What the store says the whole size is, where it is asked for the first byte."""
     url: str = ""
     store: str = ""
     held: threading.Event = field(default_factory=threading.Event)
@@ -222,7 +226,7 @@ class _HubHandler(_Handler):
             302,
             Location=self.hub.redirect or f"{self.hub.store}/{digest}?signature=secret",
             X_Linked_Etag=f'"{digest}"',
-            X_Linked_Size=str(len(content)),
+            X_Linked_Size=str(len(content)) if self.hub.linked_size is None else self.hub.linked_size,
             X_Repo_Commit=COMMIT,
         )
 
@@ -258,7 +262,8 @@ class _StoreHandler(_Handler):
         if asked and kind != "no_range" and self.headers["If-Range"] in (None, etag):
             start, status = int(asked.removeprefix("bytes=").partition("-")[0]), 206
             if asked == FIRST_BYTE:
-                self.send(206, content[:1], Content_Range=f"bytes 0-0/{len(content)}")
+                whole = len(content) if self.hub.whole_size is None else self.hub.whole_size
+                self.send(206, content[:1], Content_Range=f"bytes 0-0/{whole}")
                 return
             if start >= len(content):
                 self.send(416, Content_Range=f"bytes */{len(content)}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from falconry.errors import NotAllowed
+from falconry.errors import DownloadFailed, NotAllowed
 from falconry.models.download import Download
 from falconry.models.download_plan import FOLDER
 from falconry.models.downloads import Downloads
@@ -180,6 +180,19 @@ async def test_a_mirror_that_lists_no_sizes(hub: HubServer, downloads: Downloads
     download = await downloads.start("org/name")
     assert download.total == len(content)
     assert is_right(await downloads.wait(download.id), content)
+
+
+@pytest.mark.parametrize("told", ["²", "9" * 5000, "-1", "1e9", ""])
+async def test_a_size_that_is_none(hub: HubServer, downloads: Downloads, content: bytes, told: str) -> None:
+    """What the hub says of a file's size before it leads on, and what the store says in its place."""
+    hub.repos["org/name"].sizes = False
+    hub.linked_size = told
+    hub.whole_size = told
+    with pytest.raises(DownloadFailed) as raised:
+        await downloads.start("org/name")
+    assert raised.value.code == "no_length"
+    hub.whole_size = None
+    assert is_right(await fetched(downloads), content)
 
 
 async def test_a_url_of_a_host_that_the_settings_name(

@@ -13,7 +13,7 @@ from falconry.models import download_errors as errors
 from falconry.models.download_errors import TemporaryFailure
 from falconry.models.download_plan import PlannedFile
 from falconry.models.hub import Hub
-from falconry.models.outgoing import Answer
+from falconry.models.outgoing import Answer, read_size
 from falconry.models.part import Part
 
 RETRIES = 6
@@ -22,7 +22,7 @@ LONGEST_WAIT = 120.0
 """Seconds. A server that wants more by Retry-After is one for later: then the person decides."""
 _BLOCK = 2**20  # bytes that are written at once, or what has arrived in
 _PATIENCE = 0.25  # seconds
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _GGUF = b"GGUF"
 
@@ -220,5 +220,4 @@ def _whole_size(answer: Answer) -> int | None:
     if answer.status == 206:
         found = _CONTENT_RANGE.fullmatch(answer.header("content-range") or "")
         return int(found[3]) if found is not None and found[3] != "*" else None
-    length = answer.header("content-length") or ""
-    return int(length) if length.isascii() and length.isdigit() else None
+    return read_size(answer.header("content-length") or "")

@@ -12,6 +12,7 @@ The rules:
 from __future__ import annotations
 
 import email.utils
+import re
 import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
@@ -32,6 +33,7 @@ TIMEOUT = 30.0
 CONNECT_TIMEOUT = 10.0
 MOST_REDIRECTS = 10
 _REDIRECTS = (301, 302, 303, 307, 308)
+_SIZE = re.compile(r"[0-9]{1,18}")  # 2**63 bytes are more than any disk has, and more digits no number to Python
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Answer:
             if value.replace(".", "", 1).isdigit():
                 return float(value)
             return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError, OSError):
             return None
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
@@ -228,7 +230,12 @@ def _linked(headers: httpx.Headers | None) -> tuple[str | None, int | None]:
         return None, None
     size = headers.get("x-linked-size", "")
     etag = headers.get("x-linked-etag", "").removeprefix("W/").strip('"')
-    return etag or None, int(size) if size.isdigit() else None
+    return etag or None, read_size(size)
+
+
+def read_size(text: str) -> int | None:
+    """A number of bytes in a header; None for what is none."""
+    return int(text) if _SIZE.fullmatch(text) else None
 
 
 def _reason(error: BaseException) -> str:

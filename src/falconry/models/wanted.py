@@ -67,7 +67,10 @@ def read_wanted(wanted: str, *, hub: str, hosts: frozenset[str]) -> Reference:
     text = wanted.strip()
     if not text or len(text) > LONGEST or not text.isprintable():
         raise bad_reference(wanted[:200])
-    parts = urlsplit(text) if "://" in text else None
+    try:
+        parts = urlsplit(text) if "://" in text else None
+    except ValueError:  # brackets that hold no address, or letters that are others than they seem
+        raise bad_reference(wanted[:200]) from None
     if parts is not None and parts.scheme == "hf":
         return _hub_path(f"{parts.netloc}{parts.path}", wanted)
     if parts is not None:
