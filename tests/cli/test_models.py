@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from falconry.cli.models import aligned, short_number, short_size
+from falconry.cli.tables import aligned, short_number, short_size
 from falconry.models import eyas
 from tests.cli.conftest import Run
 

@@ -13,7 +13,7 @@ import click
 
 from falconry.cli.configure import LOCAL_MODELS, load_settings, problem, settings_flags
 from falconry.cli.log import configure_logging
-from falconry.cli.models import aligned
+from falconry.cli.tables import aligned, short_size
 from falconry.cli.terminal import Terminal, printable
 from falconry.cli.verbs import Number, Verb
 from falconry.errors import FalconryError
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from falconry.bench.report import Report
 
 MOST_USERS = 256
-GIB, MIB = 2**30, 2**20
 
 
 class Users(click.ParamType[Any]):
@@ -130,9 +129,9 @@ def _table(report: Report, terminal: Terminal) -> str:
     say = terminal.text
     about = [report.engine]
     if report.size:
-        about.append(say("bench_size", size=_bytes(report.size)))
+        about.append(say("bench_size", size=short_size(report.size)))
     if report.memory:
-        about.append(say("bench_memory", size=_bytes(report.memory)))
+        about.append(say("bench_memory", size=short_size(report.memory)))
     if report.start.load_seconds is not None:
         about.append(say("bench_loaded", seconds=f"{report.start.load_seconds:.1f}"))
     lines = [f"{report.title} · {' · '.join(about)}"]
@@ -160,9 +159,3 @@ def _legend(report: Report, terminal: Terminal) -> str:
     if report.limit is None:
         return report.title
     return terminal.text("bench_plot_model", model=report.title, limit=f"{report.limit:.0f}")
-
-
-def _bytes(size: int) -> str:
-    if size >= GIB:
-        return f"{size / GIB:.1f} GiB"
-    return f"{size / MIB:.0f} MiB" if size >= 10 * MIB else f"{size / MIB:.1f} MiB"

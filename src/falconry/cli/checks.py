@@ -19,6 +19,7 @@ import httpx
 from falconry import __version__
 from falconry.cli.browser import find_browser
 from falconry.cli.listen import address_of, open_listener, reaches_only_here
+from falconry.cli.tables import short_size
 from falconry.cli.terminal import Terminal
 from falconry.engines.pool import EnginePool
 from falconry.engines.shelf import whole_pool
@@ -103,7 +104,7 @@ class Doctor:
             return Check(name, "failed", self._terminal.error(error.as_dict()))
         if free is not None and needs > free and spec.too_large is not None:
             return Check(name, "warning", self._terminal.error(spec.too_large(free).as_dict()))
-        return Check(name, "ok", self._say("model_unloaded", needed=f"{needs / 1e9:.1f}"))
+        return Check(name, "ok", self._say("model_unloaded", needed=short_size(needs)))
 
     def versions(self) -> Check:
         engine, gradio = _version("xllamacpp"), _version("gradio")

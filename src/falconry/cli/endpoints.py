@@ -13,7 +13,7 @@ import click
 
 from falconry.cli.accounts import LONGEST_LINE
 from falconry.cli.configure import load_settings, problem, settings_flags
-from falconry.cli.models import aligned
+from falconry.cli.tables import aligned
 from falconry.cli.terminal import Terminal, printable
 from falconry.cli.verbs import Number, Verb, VerbGroup, Word
 

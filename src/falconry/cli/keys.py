@@ -9,7 +9,7 @@ import click
 
 from falconry.cli.accounts import with_people
 from falconry.cli.configure import load_settings, problem, settings_flags
-from falconry.cli.models import aligned
+from falconry.cli.tables import aligned
 from falconry.cli.terminal import Terminal
 from falconry.cli.verbs import Number, Verb, VerbGroup, Word
 

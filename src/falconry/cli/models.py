@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from falconry.cli.configure import load_settings, settings_flags
+from falconry.cli.tables import aligned, short_number, short_size
 from falconry.cli.terminal import Terminal, printable
 from falconry.cli.verbs import VerbGroup
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 VERBS = ("catalog", "show", "pull", "downloads", "remove")
 _COLUMNS = ("name", "kind", "parameters", "size", "context", "source", "state")
-_LOCAL_ENGINES = ("llama_cpp", "transformers")
 
 
 class Models(VerbGroup):
@@ -65,15 +64,17 @@ def command(ctx: click.Context, /, debug: bool, as_json: bool, **flags: str | No
 def _all(settings: Settings) -> list[tuple[ModelInfo | None, LocalModel | None]]:
     """What can be chosen, then what else lies here: adapters, projectors, and what cannot be used."""
     from falconry.engines.shelf import whole_pool  # not needed for --help
+    from falconry.engines.specs import LOCAL_KINDS
     from falconry.models import eyas
     from falconry.models.local import find_models, model_at
     from falconry.settings import BUILT_IN_MODEL
 
-    local = {model.name: model for model in find_models(settings)}
+    found = find_models(settings)
+    local = {model.name: model for model in found}
     local.setdefault(BUILT_IN_MODEL, replace(model_at(eyas.path()), source="built_in"))
-    chosen = whole_pool(settings).models()
+    chosen = whole_pool(settings, found).models()
     models: list[tuple[ModelInfo | None, LocalModel | None]] = [
-        (info, local.pop(info.name, None) if info.engine in _LOCAL_ENGINES else None) for info in chosen
+        (info, local.pop(info.name, None) if info.engine in LOCAL_KINDS else None) for info in chosen
     ]
     return [*models, *((None, model) for model in local.values())]
 
@@ -125,38 +126,3 @@ def _row(terminal: Terminal, info: ModelInfo | None, local: LocalModel | None) -
 def source_name(terminal: Terminal, source: str) -> str:
     """Where a model comes from, in the terminal's language."""
     return terminal.text(f"source_{source}")
-
-
-def short_number(number: int | None) -> str:
-    """Parameters as people call a model: 7.6B, 124M; "" where nobody knows."""
-    if not number:
-        return ""
-    for unit, letter in ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K")):
-        if number >= unit:
-            return f"{number / unit:.3g}{letter}"
-    return str(number)
-
-
-def short_size(size: int | None) -> str:
-    """Bytes in words of three digits: 4.7 GiB; "" where there are none."""
-    if not size:
-        return ""
-    for unit, name in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
-        if size >= unit:
-            return f"{size / unit:.1f} {name}"
-    return f"{size} B"
-
-
-def aligned(rows: list[tuple[str, ...]]) -> str:
-    """Rows as columns. Chinese characters take two columns of a terminal."""
-    cells = [[printable(cell).replace("\n", " ") for cell in row] for row in rows]
-    widths = [max(_columns(row[n]) for row in cells) for n in range(len(cells[0]))]
-    lines = [
-        "  ".join(cell + " " * (width - _columns(cell)) for cell, width in zip(row, widths, strict=True))
-        for row in cells
-    ]
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def _columns(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)

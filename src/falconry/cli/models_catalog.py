@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from falconry.cli.configure import load_settings, settings_flags
-from falconry.cli.models import aligned, short_number, short_size
+from falconry.cli.tables import aligned, short_number, short_size
 from falconry.cli.terminal import Terminal, printable
 from falconry.cli.verbs import Verb
 
@@ -73,7 +73,7 @@ def _row(terminal: Terminal, model: CatalogModel, variant: Variant) -> tuple[str
         model.license.name,
         variant.quantization,
         short_size(variant.size),
-        f"{variant.memory / _GIB:.1f} GiB",
+        short_size(variant.memory),
         fits,
         f"{variant.tokens_per_second:.1f}" if variant.tokens_per_second is not None else "",
     )

@@ -7,7 +7,7 @@ import json
 import click
 
 from falconry.cli.configure import load_settings, settings_flags
-from falconry.cli.models import aligned, short_size
+from falconry.cli.tables import aligned, short_size
 from falconry.cli.terminal import Terminal, printable
 from falconry.cli.verbs import Verb
 

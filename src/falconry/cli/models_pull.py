@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from falconry.cli.configure import load_settings, problem, settings_flags
-from falconry.cli.models import short_size
+from falconry.cli.tables import short_size
 from falconry.cli.terminal import Terminal, printable
 from falconry.cli.verbs import Verb
 from falconry.errors import FalconryError

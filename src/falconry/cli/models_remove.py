@@ -8,7 +8,7 @@ import click
 
 from falconry.cli.accounts import confirm
 from falconry.cli.configure import load_settings, problem, settings_flags
-from falconry.cli.models import short_size
+from falconry.cli.tables import short_size
 from falconry.cli.terminal import Terminal
 from falconry.cli.verbs import Verb
 from falconry.errors import ModelNotFound

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from falconry.cli.configure import load_settings, problem, settings_flags
-from falconry.cli.models import short_number, short_size, source_name
+from falconry.cli.models import source_name
+from falconry.cli.tables import short_number, short_size
 from falconry.cli.terminal import Terminal, printable
 from falconry.cli.verbs import Verb
 

@@ -8,7 +8,7 @@ import click
 
 from falconry.cli.accounts import confirm, read_password, with_people
 from falconry.cli.configure import load_settings, settings_flags
-from falconry.cli.models import aligned
+from falconry.cli.tables import aligned
 from falconry.cli.terminal import Terminal
 from falconry.cli.verbs import Verb, VerbGroup, Word
 
