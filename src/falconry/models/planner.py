@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from falconry.models import download_errors as errors
@@ -14,12 +13,11 @@ from falconry.models.fetch import describe
 from falconry.models.hub import Hub
 from falconry.models.repository import RepoFile, choose
 from falconry.models.safe_names import is_safe
+from falconry.models.split import stem_of
 from falconry.models.wanted import HubReference, ShortName, UrlReference, read_wanted
 
 Find = Callable[[ShortName, int | None], str | None]
 """What the catalogue has under a short name, in words for the hub: `org/name:Q4_K_M`. Takes the memory in bytes."""
-
-_PART = re.compile(r"-\d{5}-of-\d{5}$")
 
 
 async def make_plan(wanted: str, hub: Hub, *, hosts: frozenset[str], find: Find, memory: int | None) -> Plan:
@@ -58,7 +56,7 @@ async def _from_hub(wanted: str, reference: HubReference, hub: Hub, memory: int 
     if choice.format == "safetensors":
         model = title = repository.name
     else:
-        model = _PART.sub("", PurePosixPath(choice.files[0].path).stem)
+        model = stem_of(Path(choice.files[0].path))
         title = f"{repository.name}:{choice.quantization}" if choice.quantization else model
     return Plan(wanted.strip(), title, repository.name, tuple(files), choice.format, model, repository.name)
 
