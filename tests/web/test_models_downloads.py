@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, Route, expect
 
 from falconry.app import create_app
 from falconry.services import open_services
@@ -104,6 +104,28 @@ async def test_progress_is_shown_after_a_reload_and_announced_only_at_the_end(
     said: list[str] = await page.evaluate("window.said")
     assert len(said) == 1
     assert re.fullmatch(r".*saker.* is here\.", said[0])
+
+
+async def test_how_far_a_download_is_keeps_nothing_else_waiting(
+    reaching: Site, open_page: OpenPage, hub: HubServer
+) -> None:
+    page = await open_page("/models", origin=reaching.url)
+    hub.rate = SLOW
+    line = await get(page, "lanner")
+    unanswered: list[Route] = []
+    await page.route("**/api/downloads", lambda route: unanswered.append(route))
+    async with page.expect_request("**/api/downloads"):
+        """The server tells of the next step."""
+    here = page.get_by_role("tab", name=re.compile("^On this machine"))
+    before = await here.inner_text()
+    write_reciter(reaching.services.settings.models_folder / "hobby.gguf", [b"I am a hobby", b"."])
+    await reaching.services.shelf.refresh()
+    await expect(here).not_to_have_text(before)
+    for route in unanswered:
+        await route.continue_()
+    await page.unroute("**/api/downloads")
+    await line.get_by_role("button", name=re.compile("^Cancel: ")).click()
+    await expect(line).to_have_count(0)
 
 
 async def test_pause_resume_and_cancel(reaching: Site, open_page: OpenPage, hub: HubServer) -> None:

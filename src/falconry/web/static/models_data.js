@@ -10,9 +10,9 @@ export class Source {
     this.read = read;
     this.value = null;
     this.listeners = new Set();
-    this.asked = 0; // how often a change was told of
     this.last = 0;
-    this.reading = null;
+    this.reading = null; // the one that is under way
+    this.next = null; // one that has not begun
   }
 
   onChange(listener) {
@@ -22,20 +22,18 @@ export class Source {
 
   /** Reads it anew. Many who ask at once get one reading that begins after the last of them. */
   refresh() {
-    this.asked += 1;
-    this.reading ??= this.run().finally(() => { this.reading = null; });
-    return this.reading;
+    this.next ??= this.run();
+    return this.next;
   }
 
   async run() {
-    let seen;
-    do {
-      const rest = this.last + GAP - performance.now();
-      if (rest > 0 && this.value) await new Promise((next) => setTimeout(next, rest));
-      seen = this.asked;
-      this.value = await this.read();
-      this.last = performance.now();
-    } while (seen !== this.asked);
+    await this.reading?.catch(() => { /* its own askers are told */ });
+    const rest = this.last + GAP - performance.now();
+    if (rest > 0 && this.value) await new Promise((next) => setTimeout(next, rest));
+    this.reading = this.next;
+    this.next = null;
+    this.value = await this.read();
+    this.last = performance.now();
     this.listeners.forEach((listener) => listener(this.value));
   }
 }

@@ -55,6 +55,7 @@ async function build(page, catalog) {
     files: () => data.files.refresh(),
     downloads: () => admin && data.downloads.refresh(),
   };
-  new Live("/view/models/events", (name) => told[name]?.(), connection);
+  // Not waited for: each source puts its own readings in line, and a download tells of changes faster than they are read.
+  new Live("/view/models/events", (name) => { told[name]?.()?.catch?.(console.error); }, connection);
   await catalog.refresh().catch((error) => advice.fail(error));
 }
