@@ -141,7 +141,7 @@ async def test_who_is_no_admin_has_nothing_to_do_with_them(server: LiveServer) -
 async def test_a_server_that_writes_nothing_in_time_is_kept_with_a_word(
     server: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("falconry.engines.endpoints.TEST_SECONDS", 1.5)
+    monkeypatch.setattr("falconry.engines.endpoint_check.TEST_SECONDS", 1.5)
     normal = stub(VLLM)
 
     async def slow(request: Any, connection: Any) -> None:

@@ -7,13 +7,13 @@ import shutil
 import ssl
 import subprocess
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-from falconry.engines.endpoints import Endpoints, Report
+from falconry.engines.endpoint_check import Report, check
 from falconry.engines.probe import Login
 from falconry.errors import FalconryError
 from falconry.i18n import error_text
@@ -27,17 +27,10 @@ MakeSettings = Callable[..., Settings]
 
 
 @pytest.fixture
-async def endpoints(make_settings: MakeSettings) -> AsyncGenerator[Endpoints, None]:
-    made = Endpoints(make_settings())
-    yield made
-    await made.aclose()
-
-
-@pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Deadlines of which a test need not wait for the end."""
-    monkeypatch.setattr("falconry.engines.endpoints.SECONDS", 0.7)
-    monkeypatch.setattr("falconry.engines.endpoints.TEST_SECONDS", 2.0)
+    monkeypatch.setattr("falconry.engines.endpoint_check.SECONDS", 0.7)
+    monkeypatch.setattr("falconry.engines.endpoint_check.TEST_SECONDS", 2.0)
 
 
 def problem_of(report: Report) -> FalconryError:
@@ -89,9 +82,9 @@ def raw(kind: str, body: bytes, status: int = 200) -> Handler:
         (stub({**VLLM, CHAT: {}}, path="/nowhere"), "endpoint_nonsense", ""),
     ],
 )
-async def test_what_is_wrong_is_one_sentence(endpoints: Endpoints, handler: Handler, code: str, says: str) -> None:
+async def test_what_is_wrong_is_one_sentence(handler: Handler, code: str, says: str) -> None:
     async with serve(handler) as server:
-        problem = problem_of(await endpoints.check(server.url, Login()))
+        problem = problem_of(await check(server.url, Login()))
     if code == "endpoint_nonsense":  # it lists models, and then answers with something else
         assert problem.code.startswith("endpoint_")
     else:
@@ -100,53 +93,53 @@ async def test_what_is_wrong_is_one_sentence(endpoints: Endpoints, handler: Hand
     assert "token=1" not in problem.message
 
 
-async def test_a_name_that_is_not_known(endpoints: Endpoints) -> None:
-    problem = problem_of(await endpoints.check("http://no-such-host.invalid:8000", Login()))
+async def test_a_name_that_is_not_known() -> None:
+    problem = problem_of(await check("http://no-such-host.invalid:8000", Login()))
     assert problem.code == "endpoint_unknown_host"
 
 
-async def test_nobody_listens(endpoints: Endpoints) -> None:
+async def test_nobody_listens() -> None:
     async with serve(stub(VLLM)) as server:
         gone = server.url
-    problem = problem_of(await endpoints.check(gone, Login()))
+    problem = problem_of(await check(gone, Login()))
     assert (problem.code, "Nothing listens at 127.0.0.1" in problem.message) == ("endpoint_nothing_listens", True)
 
 
-async def test_it_hangs(endpoints: Endpoints) -> None:
+async def test_it_hangs() -> None:
     async def handler(request: Request, connection: Connection) -> None:
         await connection.gone.wait()
 
     async with serve(handler) as server:
         begun = time.monotonic()
-        problem = problem_of(await endpoints.check(server.url, Login()))
+        problem = problem_of(await check(server.url, Login()))
         assert time.monotonic() - begun < 5
     assert problem.code == "endpoint_silent"
 
 
 @pytest.mark.usefixtures("hurried")
-async def test_a_list_of_models_that_hangs_is_what_is_told(endpoints: Endpoints) -> None:
+async def test_a_list_of_models_that_hangs_is_what_is_told() -> None:
     async def handler(request: Request, connection: Connection) -> None:
         if request.path == "/v1/models":
             await connection.gone.wait()
         await connection.json({"detail": "Not Found"}, 404)
 
     async with serve(handler) as server:
-        assert problem_of(await endpoints.check(server.url, Login())).code == "endpoint_silent"
+        assert problem_of(await check(server.url, Login())).code == "endpoint_silent"
 
 
-async def test_it_hangs_up(endpoints: Endpoints) -> None:
+async def test_it_hangs_up() -> None:
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.transport.abort()
 
     async with await asyncio.start_server(connected, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        problem = problem_of(await endpoints.check(f"http://127.0.0.1:{port}/v1", Login()))
+        problem = problem_of(await check(f"http://127.0.0.1:{port}/v1", Login()))
     assert problem.code == "endpoint_broke_off"
 
 
 @pytest.mark.usefixtures("hurried")
-async def test_it_sends_without_an_end(endpoints: Endpoints) -> None:
+async def test_it_sends_without_an_end() -> None:
     async def handler(request: Request, connection: Connection) -> None:
         await connection.head(kind="application/json")
         try:
@@ -157,19 +150,19 @@ async def test_it_sends_without_an_end(endpoints: Endpoints) -> None:
             connection.reset()
 
     async with serve(handler) as server:
-        assert problem_of(await endpoints.check(server.url, Login())).code in ("endpoint_silent", "endpoint_too_much")
+        assert problem_of(await check(server.url, Login())).code in ("endpoint_silent", "endpoint_too_much")
 
 
-async def test_a_wrong_key(endpoints: Endpoints) -> None:
+async def test_a_wrong_key() -> None:
     async with serve(stub(VLLM, key="right")) as server:
-        wrong = await endpoints.check(server.url, Login(SecretStr("wrong")))
-        foreign = await endpoints.check(server.url, Login(SecretStr(KEY)))
+        wrong = await check(server.url, Login(SecretStr("wrong")))
+        foreign = await check(server.url, Login(SecretStr(KEY)))
     assert problem_of(wrong).code == "endpoint_key_refused"
     assert problem_of(foreign).code == "endpoint_key_of_another"
     assert "Hugging Face" in problem_of(foreign).message
 
 
-async def test_a_key_that_only_generating_wants(endpoints: Endpoints) -> None:
+async def test_a_key_that_only_generating_wants() -> None:
     normal = stub(VLLM)
 
     async def handler(request: Request, connection: Connection) -> None:
@@ -179,14 +172,14 @@ async def test_a_key_that_only_generating_wants(endpoints: Endpoints) -> None:
             await normal(request, connection)
 
     async with serve(handler) as server:
-        report = await endpoints.check(server.url, Login())
+        report = await check(server.url, Login())
     assert problem_of(report).code == "endpoint_key_refused"
     assert report.facts is not None
 
 
-async def test_a_wrong_model_is_told_with_those_that_there_are(endpoints: Endpoints) -> None:
+async def test_a_wrong_model_is_told_with_those_that_there_are() -> None:
     async with serve(stub(stubs.OLLAMA)) as server:
-        problem = problem_of(await endpoints.check(server.url, Login(), models=["llama9"]))
+        problem = problem_of(await check(server.url, Login(), models=["llama9"]))
     assert problem.code == "endpoint_models_there"
     assert "gemma3:4b, llama3.2:1b." in problem.message
 
@@ -199,7 +192,7 @@ async def test_a_wrong_model_is_told_with_those_that_there_are(endpoints: Endpoi
         (404, {"error": {"message": "The model does not exist"}}, "endpoint_model_unknown"),
     ],
 )
-async def test_it_lists_models_and_cannot_generate(endpoints: Endpoints, status: int, body: object, code: str) -> None:
+async def test_it_lists_models_and_cannot_generate(status: int, body: object, code: str) -> None:
     normal = stub(VLLM)
 
     async def handler(request: Request, connection: Connection) -> None:
@@ -209,11 +202,11 @@ async def test_it_lists_models_and_cannot_generate(endpoints: Endpoints, status:
             await normal(request, connection)
 
     async with serve(handler) as server:
-        assert problem_of(await endpoints.check(server.url, Login())).code == code
+        assert problem_of(await check(server.url, Login())).code == code
 
 
 @pytest.mark.usefixtures("hurried")
-async def test_a_model_that_takes_its_time(endpoints: Endpoints) -> None:
+async def test_a_model_that_takes_its_time() -> None:
     normal = stub(VLLM)
 
     async def handler(request: Request, connection: Connection) -> None:
@@ -223,7 +216,7 @@ async def test_a_model_that_takes_its_time(endpoints: Endpoints) -> None:
             await normal(request, connection)
 
     async with serve(handler) as server:
-        report = await endpoints.check(server.url, Login())
+        report = await check(server.url, Login())
     assert problem_of(report).code == "endpoint_slow"
     assert report.facts is not None
 
@@ -252,21 +245,21 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
     return context
 
 
-async def test_a_certificate_that_nobody_has_signed(endpoints: Endpoints, certificate: ssl.SSLContext) -> None:
+async def test_a_certificate_that_nobody_has_signed(certificate: ssl.SSLContext) -> None:
     async with serve(stub(VLLM), certificate) as server:
-        problem = problem_of(await endpoints.check(server.url, Login()))
+        problem = problem_of(await check(server.url, Login()))
     assert problem.code == "endpoint_certificate"
     assert "SSL_CERT_FILE" in problem.message
 
 
-async def test_https_is_found_where_http_was_written(endpoints: Endpoints, certificate: ssl.SSLContext) -> None:
+async def test_https_is_found_where_http_was_written(certificate: ssl.SSLContext) -> None:
     """As far as the certificate, which is what then has to be looked after."""
     async with serve(stub(VLLM), certificate) as server:
-        problem = problem_of(await endpoints.check(server.url.replace("https", "http"), Login()))
+        problem = problem_of(await check(server.url.replace("https", "http"), Login()))
     assert problem.code == "endpoint_certificate"
 
 
-async def test_https_where_there_is_none(endpoints: Endpoints) -> None:
+async def test_https_where_there_is_none() -> None:
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)  # as servers do to whom a TLS hello is a broken request
         writer.write(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n")
@@ -274,13 +267,13 @@ async def test_https_where_there_is_none(endpoints: Endpoints) -> None:
 
     async with await asyncio.start_server(connected, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        problem = problem_of(await endpoints.check(f"https://127.0.0.1:{port}/v1", Login()))
+        problem = problem_of(await check(f"https://127.0.0.1:{port}/v1", Login()))
     assert problem.code == "endpoint_no_tls"
 
 
-async def test_a_redirect_never_takes_the_key_along(endpoints: Endpoints) -> None:
+async def test_a_redirect_never_takes_the_key_along() -> None:
     async with serve(stub(VLLM)) as elsewhere:
         async with serve(always(307, {}, location=f"{elsewhere.url}/v1/models")) as server:
-            problem = problem_of(await endpoints.check(server.url, Login(SecretStr(KEY))))
+            problem = problem_of(await check(server.url, Login(SecretStr(KEY))))
         assert elsewhere.requests == []
     assert (problem.code, elsewhere.url in problem.message) == ("endpoint_redirects", True)

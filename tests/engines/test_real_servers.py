@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 
 from falconry.engines.auto import resolved
-from falconry.engines.endpoints import Endpoints
+from falconry.engines.endpoint_check import check
 from falconry.engines.probe import Login, probe
 from falconry.engines.remote_engine import remote_engine
 from falconry.errors import ContextWindowExceeded, FalconryError
 from falconry.messages import Grammar, Message, SamplingParams
-from falconry.settings import Endpoint, Settings
+from falconry.settings import Endpoint
 from tests.engines.test_openai import deltas_of, text_of
 
 pytestmark = [pytest.mark.torch, pytest.mark.timeout(600)]
@@ -79,10 +79,9 @@ async def test_transformers_serve(tmp_path: Path) -> None:
     port = free_port()
     command = [str(Path(sys.executable).with_name("transformers")), "serve", "--host", "127.0.0.1", "--port", str(port)]
     async with running(*command, ready="Uvicorn running"):
-        endpoints = Endpoints(Settings(data_dir=tmp_path / "data", endpoints=[]))
         report = None
         for _ in range(40):  # the first list takes it seconds of importing, the first token those of loading
-            report = await endpoints.check(f"127.0.0.1:{port}", Login(), models=[str(folder)])
+            report = await check(f"127.0.0.1:{port}", Login(), models=[str(folder)])
             assert report.seconds < 5
             if report.problem is None:
                 break
@@ -93,7 +92,7 @@ async def test_transformers_serve(tmp_path: Path) -> None:
         engine = remote_engine(Endpoint(name="t", url=report.facts.url, model=str(folder)), 20)
         assert await text_of(engine, HI, GREEDY)
         await engine.aclose()
-        nothing = await endpoints.check(f"127.0.0.1:{port}", Login(), models=["org/nothing"])
+        nothing = await check(f"127.0.0.1:{port}", Login(), models=["org/nothing"])
         assert isinstance(nothing.problem, FalconryError)
 
 

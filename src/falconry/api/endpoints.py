@@ -11,9 +11,10 @@ from pydantic import ConfigDict, Field, SecretStr, field_validator
 
 from falconry.api.request_body import RequestBody
 from falconry.api.strict import StrictRoute
+from falconry.engines.endpoint_check import Report, check, rules_of
 from falconry.engines.endpoint_store import StoredEndpoint
 from falconry.engines.endpoint_url import LONGEST_URL
-from falconry.engines.endpoints import KnownEndpoint, Report, rules_of
+from falconry.engines.endpoints import KnownEndpoint
 from falconry.engines.probe import Login
 from falconry.engines.server_facts import KIND_NAMES, ServerFacts
 from falconry.errors import FalconryError, InvalidRequest
@@ -139,7 +140,7 @@ def endpoints_router(services: Services) -> APIRouter:
         else:
             assert body.server is not None  # noqa: S101 - one of the two is there
             draft = body.server.stored("test")
-            report = await endpoints.check(
+            report = await check(
                 draft.url, Login(draft.api_key, draft.auth), rules=rules_of(draft), models=draft.models
             )
         return _report_json(report, language_of(request))

@@ -20,7 +20,8 @@ from falconry.cli.verbs import Number, Verb, VerbGroup, Word
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from falconry.engines.endpoints import Endpoints, KnownEndpoint, Report
+    from falconry.engines.endpoint_check import Report
+    from falconry.engines.endpoints import Endpoints, KnownEndpoint
     from falconry.settings import EndpointKind, Settings
 
 T = TypeVar("T")
@@ -154,11 +155,12 @@ def test(
     key = _read_key(terminal, ask=ask_key, stdin=key_stdin, file=key_file, text=key_text)
 
     async def work(endpoints: Endpoints) -> Report:
+        from falconry.engines.endpoint_check import check
         from falconry.engines.probe import Login
 
         if any(known.endpoint.name == name for known in endpoints.all()):
             return await endpoints.test(name)
-        return await endpoints.check(name, Login(key, auth), models=models)
+        return await check(name, Login(key, auth), models=models)
 
     report = _run(settings, work)
     if report.facts is not None:

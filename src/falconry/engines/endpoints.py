@@ -9,25 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from falconry.engines import probe_errors
 from falconry.engines.auto import resolved
-from falconry.engines.endpoint_errors import Place
+from falconry.engines.endpoint_check import Report, check, rules_of
 from falconry.engines.endpoint_store import EndpointStore, StoredEndpoint, endpoint_not_found, name_taken
 from falconry.engines.endpoint_url import origin_of, read_url, with_scheme
 from falconry.engines.facts_cache import FactsCache
-from falconry.engines.probe import SECONDS, Login, probe, try_out
-from falconry.engines.remote_engine import remote_engine
+from falconry.engines.probe import Login, probe
 from falconry.engines.server_facts import ServerFacts
 from falconry.errors import FalconryError, InvalidRequest
 from falconry.settings import Endpoint, Settings
 
-TEST_SECONDS = 4.7
-"""A test as a whole; what is left after the questions is for the model's token."""
 FRESH_SECONDS = 600.0
 FAILED_SECONDS = 60.0
 """What did not answer is asked again sooner: it may be back."""
@@ -81,23 +78,6 @@ class Choice:
     context_length: int | None = None
     vision: bool = False
     problem: FalconryError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """How a test ended.
-
-    Attributes:
-        facts: what runs there; None where that could not be found out.
-        problem: what is wrong; None where the model wrote its token.
-        model: the one that was tried.
-        seconds: that it took.
-    """
-
-    facts: ServerFacts | None
-    problem: FalconryError | None
-    model: str | None
-    seconds: float
 
 
 class Endpoints:
@@ -170,52 +150,13 @@ class Endpoints:
             await self._keep()
         self._changed()
 
-    async def check(
-        self, url: str, login: Login, *, rules: Endpoint | None = None, models: Iterable[str] = ()
-    ) -> Report:
-        """Find out what is at a URL, and let a model write a token, in less than five seconds.
-
-        Args:
-            rules: an endpoint whose kind, prompt format and context length hold, where a person knows better.
-            models: the chosen ones; the first is tried, by default the first that chats.
-        """
-        begun = time.monotonic()
-        draft = rules or Endpoint(name="test", url="http://localhost")
-        facts: ServerFacts | None = None
-        wanted = list(models)
-        model = wanted[0] if wanted else None
-        try:
-            facts = await probe(url, login, kind=draft.kind, seconds=min(SECONDS, TEST_SECONDS - 1))
-            place = Place(urlsplit(facts.url).netloc, model)
-            for name in wanted:
-                if facts.models and facts.model(name) is None:
-                    raise probe_errors.unknown_model(place, name, [each.id for each in facts.chat_models()])
-            # A server of OpenAI's protocol may list nothing and take any name; the others have nothing then.
-            if model is None and not facts.chat_models() and (facts.models or facts.kind not in ("openai", "tgi")):
-                raise probe_errors.no_models(place)
-            endpoint = resolved(
-                draft.model_copy(update={"model": model, "api_key": login.api_key, "auth": login.auth}), facts
-            )
-            model = endpoint.model
-            left = TEST_SECONDS - (time.monotonic() - begun)
-            engine = remote_engine(endpoint, left, retries=0)
-            try:
-                await try_out(engine, replace(place, model=model), left)
-            finally:
-                await engine.aclose()
-        except FalconryError as error:
-            key = login.api_key.get_secret_value() if login.api_key else ""
-            problem = probe_errors.foreign_key(error, _netloc(facts.url if facts else url), key)
-            return Report(facts, problem, model, time.monotonic() - begun)
-        return Report(facts, None, model, time.monotonic() - begun)
-
     async def test(self, name: str) -> Report:
         """Test an endpoint that there is, and remember how it went. Raises NotFound."""
         known = self.find(name)
         endpoint = known.endpoint
         models = [endpoint.model] if endpoint.model else known.models
         login = Login(endpoint.api_key, endpoint.auth)
-        report = await self.check(endpoint.url, login, rules=endpoint, models=models)
+        report = await check(endpoint.url, login, rules=endpoint, models=models)
         self._remember(endpoint, report.facts, report.problem)
         await self._keep()
         self._changed()
@@ -247,7 +188,7 @@ class Endpoints:
         if draft.api_key is None and old is not None and _may_have(old, draft.url):
             as_given = replace(draft, api_key=old.api_key, auth=old.auth)
         login = Login(as_given.api_key, as_given.auth)
-        report = await self.check(draft.url, login, rules=rules_of(draft), models=draft.models)
+        report = await check(draft.url, login, rules=rules_of(draft), models=draft.models)
         if report.problem is not None and not _may_be_kept(report.problem, force):
             raise refused(report.problem)
         stored = replace(as_given, url=report.facts.url if report.facts else with_scheme(draft.url))
@@ -372,24 +313,6 @@ def _key(endpoint: Endpoint) -> str:
 def _may_be_kept(problem: FalconryError, force: bool) -> bool:
     """Whether what a test found keeps an endpoint out: a cloud's metadata is never kept, whatever name leads there."""
     return problem.code in _PASSING or (force and problem.code != "endpoint_metadata_address")
-
-
-def _netloc(url: str) -> str:
-    try:
-        return urlsplit(url).netloc
-    except ValueError:  # it is no URL, and that is the error already
-        return ""
-
-
-def rules_of(draft: StoredEndpoint) -> Endpoint:
-    """What a person says of a server that it does not say itself."""
-    return Endpoint(
-        name="test",
-        url="http://localhost",
-        kind=draft.kind,
-        prompt_format=draft.prompt_format,
-        context_length=draft.context_length,
-    )
 
 
 def _may_have(old: StoredEndpoint, url: str) -> bool:
