@@ -5,29 +5,25 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from getpass import getpass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import click
 
-from falconry.cli.accounts import LONGEST_LINE
-from falconry.cli.configure import load_settings, problem, settings_flags
+from falconry.cli.configure import load_settings, settings_flags
+from falconry.cli.endpoint_key import ask_for_key, login_flags, read_key
 from falconry.cli.tables import aligned
 from falconry.cli.terminal import Terminal, printable
 from falconry.cli.verbs import Number, Verb, VerbGroup, Word
+from falconry.settings import EndpointKind, Settings
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from falconry.engines.endpoint_check import Report
     from falconry.engines.endpoints import Endpoints, KnownEndpoint
-    from falconry.settings import EndpointKind, Settings
 
 T = TypeVar("T")
-F = TypeVar("F", bound=Callable[..., Any])
 
-KINDS = ("auto", "openai", "tgi", "vllm", "sglang", "llama_cpp", "ollama", "lm_studio", "huggingface", "falconry")
 _LIST_SECONDS = 30.0
 """How old what `list` shows may be; older facts are asked for again."""
 _MOST_MODELS = 4
@@ -37,21 +33,12 @@ _MOST_MODELS = 4
 def command() -> None: ...
 
 
-def _login_flags(function: F) -> F:
-    """How a key is handed over, and how it is sent."""
-    function = click.option("--auth", type=Word("bearer", "basic"), default="bearer", metavar="HOW")(function)
-    function = click.option("--key", "key_text", metavar="KEY")(function)
-    function = click.option("--key-file", metavar="FILE")(function)
-    function = click.option("--key-stdin", is_flag=True)(function)
-    return click.option("--ask-key", is_flag=True)(function)
-
-
 @command.command("add", cls=Verb)
 @click.argument("name")
 @click.argument("url")
-@_login_flags
+@login_flags
 @click.option("--model", "models", multiple=True, metavar="MODEL")
-@click.option("--kind", type=Word(*KINDS), default="auto", metavar="KIND")
+@click.option("--kind", type=Word(*get_args(EndpointKind)), default="auto", metavar="KIND")
 @click.option("--plain", is_flag=True)
 @click.option("--context", "context", metavar="TOKENS", type=Number(128, 100_000_000, whole=True))
 @click.option("--replace", is_flag=True)
@@ -78,7 +65,7 @@ def add(
     data_dir: str | None,
 ) -> None:
     settings = load_settings(terminal, debug=debug, data_dir=data_dir)
-    key = _read_key(terminal, ask=ask_key, stdin=key_stdin, file=key_file, text=key_text)
+    key = read_key(terminal, ask=ask_key, stdin=key_stdin, file=key_file, text=key_text)
 
     async def work(endpoints: Endpoints, key: SecretStr | None) -> KnownEndpoint:
         from falconry.engines.endpoint_store import StoredEndpoint
@@ -134,7 +121,7 @@ def list_endpoints(terminal: Terminal, /, as_json: bool, debug: bool, data_dir: 
 
 @command.command("test", cls=Verb)
 @click.argument("name")
-@_login_flags
+@login_flags
 @click.option("--model", "models", multiple=True, metavar="MODEL")
 @settings_flags("data_dir")
 @click.pass_obj
@@ -152,7 +139,7 @@ def test(
     data_dir: str | None,
 ) -> int:
     settings = load_settings(terminal, debug=debug, data_dir=data_dir)
-    key = _read_key(terminal, ask=ask_key, stdin=key_stdin, file=key_file, text=key_text)
+    key = read_key(terminal, ask=ask_key, stdin=key_stdin, file=key_file, text=key_text)
 
     async def work(endpoints: Endpoints) -> Report:
         from falconry.engines.endpoint_check import check
@@ -206,46 +193,8 @@ def _with_key(
         if error.code != "endpoint_key_missing" or not sys.stdin.isatty():
             raise
         terminal.complain(terminal.error(error.as_dict()))
-        key = _ask_key(terminal)
+        key = ask_for_key(terminal)
     return _run(settings, lambda endpoints: work(endpoints, key))
-
-
-def _read_key(terminal: Terminal, *, ask: bool, stdin: bool, file: str | None, text: str | None) -> SecretStr | None:
-    """The key from where the person has it. Raises InvalidRequest."""
-    from pydantic import SecretStr
-
-    if ask:
-        if not sys.stdin.isatty():
-            raise problem(terminal, "key_no_terminal")
-        return _ask_key(terminal)
-    if stdin:
-        text = sys.stdin.readline(LONGEST_LINE)
-    elif file is not None:
-        try:
-            with Path(file).expanduser().open(encoding="utf-8") as opened:
-                text = opened.readline(LONGEST_LINE)
-        except (OSError, UnicodeDecodeError) as error:
-            raise problem(terminal, "key_file_unreadable", file=file, reason=type(error).__name__) from error
-    elif text is not None:
-        terminal.note("key_on_command_line")
-    if text is None:
-        return None
-    key = text.strip()
-    if not key or not key.isascii() or not key.isprintable():
-        raise problem(terminal, "key_unusable")
-    return SecretStr(key)
-
-
-def _ask_key(terminal: Terminal) -> SecretStr:
-    from pydantic import SecretStr
-
-    try:
-        key = getpass(terminal.text("endpoint_key_prompt")).strip()
-    except EOFError:
-        raise KeyboardInterrupt from None  # Ctrl-D: the person does not want to
-    if not key or not key.isascii() or not key.isprintable():
-        raise problem(terminal, "key_unusable")
-    return SecretStr(key)
 
 
 def _tell(terminal: Terminal, report: Report) -> None:
