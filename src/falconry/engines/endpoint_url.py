@@ -56,6 +56,7 @@ _TAILS = (
     "/props",
 )
 _VERSIONED = re.compile(r"/v\d+[a-z]*$")
+_BAD_HOST = "its host or port is written wrongly"
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -91,8 +92,8 @@ def read_url(text: str, *, keyed: bool = False) -> list[Place]:
         return [_place(cleaned)]
     try:
         host = urlsplit(f"//{cleaned}").hostname or ""
-    except ValueError as error:  # brackets, or letters that are others than they seem
-        raise _bad_url(cleaned, str(error)) from None
+    except ValueError:  # brackets, or letters that are others than they seem
+        raise _bad_url(cleaned, _BAD_HOST) from None
     if is_private_name(host):
         return [_place(f"http://{cleaned}"), _place(f"https://{cleaned}")]
     places = [_place(f"https://{cleaned}")]
@@ -107,7 +108,7 @@ def with_scheme(text: str) -> str:
 
 def _cleaned(text: str) -> str:
     """Without what people copy along."""
-    return text.strip().strip("\"'<>").strip()
+    return text.strip().strip("\"'`<>").strip()
 
 
 def origin_of(url: str) -> str:
@@ -131,8 +132,8 @@ def _place(url: str) -> Place:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise _bad_url(url, str(error)) from None
+    except ValueError:
+        raise _bad_url(url, _BAD_HOST) from None
     if parts.scheme.lower() not in ("http", "https") or not host:
         raise _bad_url(url, "it must begin with http:// or https://")
     if parts.username is not None or parts.password is not None:

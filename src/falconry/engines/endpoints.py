@@ -76,7 +76,7 @@ class Choice:
     title: str
     endpoint: Endpoint
     context_length: int | None = None
-    vision: bool = False
+    vision: bool | None = None
     problem: FalconryError | None = None
 
 
@@ -292,7 +292,7 @@ def _choices(known: KnownEndpoint) -> list[Choice]:
                 title=f"{model} · {endpoint.name}" if several else endpoint.name,
                 endpoint=resolved(for_engine, facts) if facts else for_engine,
                 context_length=endpoint.context_length or (about.context_length if about else None),
-                vision=bool(about and about.vision),
+                vision=about.vision if about else None,
                 problem=known.problem,
             )
         )
