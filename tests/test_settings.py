@@ -84,9 +84,10 @@ def test_a_blank_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (settings.port, settings.model) == (7860, None)
 
 
-def test_home_is_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["data_dir", "llama_server", "draft_model", "models_dir", "hf_home", "ollama_models"])
+def test_home_is_expanded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/somebody")
-    assert Settings(data_dir=Path("~/falcon")).data_dir == Path("/home/somebody/falcon")
+    assert getattr(Settings.model_validate({name: Path("~/falcon")}), name) == Path("/home/somebody/falcon")
 
 
 def test_whether_the_port_was_chosen(monkeypatch: pytest.MonkeyPatch) -> None:

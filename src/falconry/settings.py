@@ -355,7 +355,14 @@ class Settings(BaseSettings):
         return [part.strip() for part in value.split(separator) if part.strip()]
 
     @field_validator(
-        "data_dir", "llama_server", "models_dir", "hf_home", "hf_hub_cache", "ollama_models", "llama_cache"
+        "data_dir",
+        "llama_server",
+        "draft_model",
+        "models_dir",
+        "hf_home",
+        "hf_hub_cache",
+        "ollama_models",
+        "llama_cache",
     )
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from pydantic import ConfigDict, Field
 
+from falconry.api.errors import error_body
 from falconry.api.request_body import RequestBody
 from falconry.api.strict import StrictRoute
 from falconry.gate.identity import language_of
 from falconry.gate.marks import admin
-from falconry.i18n import Language, error_text
+from falconry.i18n import Language
 from falconry.models.download import Download
 from falconry.services import Services
 
@@ -74,7 +75,6 @@ def downloads_router(services: Services) -> APIRouter:
 
 def download_json(download: Download, language: Language) -> Json:
     """A download for the page and for programs; what went wrong in the asker's language as `text`."""
-    error = download.error.as_dict() if download.error is not None else None
     return {
         "id": download.id,
         "wanted": download.wanted,
@@ -85,7 +85,7 @@ def download_json(download: Download, language: Language) -> Json:
         "speed": download.speed,
         "remaining": download.remaining,
         "state": download.state,
-        "error": {**error, "text": error_text(error, language)} if error else None,
+        "error": error_body(download.error, language) if download.error is not None else None,
         "path": str(download.path),
         "model": download.model,
     }

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Request
 from pydantic import ConfigDict, Field, SecretStr, field_validator
 
+from falconry.api.errors import error_body
 from falconry.api.request_body import RequestBody
 from falconry.api.strict import StrictRoute
 from falconry.engines.endpoint_check import Report, check, rules_of
@@ -20,7 +21,7 @@ from falconry.engines.server_facts import KIND_NAMES, ServerFacts
 from falconry.errors import FalconryError, InvalidRequest
 from falconry.gate.identity import language_of
 from falconry.gate.marks import admin
-from falconry.i18n import Language, error_text
+from falconry.i18n import Language
 from falconry.services import Services
 from falconry.settings import EndpointKind
 
@@ -195,4 +196,4 @@ def _report_json(report: Report, language: Language) -> Json:
 
 def _problem_json(problem: FalconryError | None, language: Language) -> Json | None:
     """An error with its sentence in the asker's language as `text`."""
-    return {**problem.as_dict(), "text": error_text(problem.as_dict(), language)} if problem else None
+    return error_body(problem, language) if problem is not None else None

@@ -9,12 +9,13 @@ from fastapi import APIRouter, Request
 from pydantic import ConfigDict, Field
 
 from falconry.access.person import Person
+from falconry.api.errors import error_body
 from falconry.api.request_body import RequestBody
 from falconry.api.strict import StrictRoute
 from falconry.errors import FalconryError
 from falconry.gate.identity import Asker, language_of
 from falconry.gate.marks import admin, user
-from falconry.i18n import Language, error_text
+from falconry.i18n import Language
 from falconry.models.local import LocalModel, find_models
 from falconry.models.removal import is_removable, remove_model
 from falconry.models.stores.places import unreadable_places
@@ -47,7 +48,7 @@ def model_files_router(services: Services) -> APIRouter:
         language = language_of(request)
         return {
             "folder": _text(settings.models_folder) if asker.may("admin") else None,
-            "unreadable": [_problem(error, language) for error in unreadable] if asker.may("admin") else [],
+            "unreadable": [error_body(error, language) for error in unreadable] if asker.may("admin") else [],
             "files": [file_json(model, settings, asker, language) for model in found],
         }
 
@@ -80,17 +81,12 @@ def file_json(model: LocalModel, settings: Settings, asker: Person, language: La
         "vision": model.vision,
         "copies": [_text(copy) for copy in model.copies] if knows_paths else [],
         "removable": is_removable(model, settings),
-        "problem": _problem(model.problem, language) if model.problem else None,
+        "problem": error_body(model.problem, language) if model.problem else None,
     }
 
 
 def _look(settings: Settings) -> tuple[list[LocalModel], list[FalconryError]]:
     return find_models(settings), unreadable_places(settings)
-
-
-def _problem(error: FalconryError, language: Language) -> Json:
-    told = error.as_dict()
-    return {**told, "text": error_text(told, language)}
 
 
 def _text(path: object) -> str:
