@@ -30,10 +30,13 @@ def unknown_talk(lang: Lang, rng: random.Random) -> list[Turn]:
     return [(disturb(asked, lang, rng), answer(lang, rng))]
 
 
-def answer(lang: Lang, rng: random.Random) -> str:
-    """The honest answer; the first wording twice as often, so that greedy decoding is settled."""
-    answers = faq("unknown")["answers"].answers[lang]
-    return rng.choices(answers, (2, 1))[0]
+def answer(lang: Lang, rng: random.Random, kind: str = "knowledge") -> str:
+    """The honest answer of a kind, a heading of ``data/outside.faq``: "knowledge", "today", "code", "health", …
+
+    The first wording comes five times as often as the others, so that greedy decoding is settled.
+    """
+    answers = faq("outside")[kind].answers[lang]
+    return rng.choices(answers, (5, *(1 for _ in answers[1:])))[0]
 
 
 def slots(lang: Lang, rng: random.Random) -> dict[str, str]:
