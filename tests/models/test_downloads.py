@@ -6,14 +6,16 @@ import asyncio
 import json
 import shutil
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from falconry.errors import DownloadNotFound, InvalidRequest, NotEnoughSpace, NotFound
 from falconry.models.download import Download
-from falconry.models.download_plan import FOLDER, DownloadFolder
+from falconry.models.download_plan import FOLDER, DownloadFolder, Plan, PlannedFile, Stored
 from falconry.models.downloads import Downloads
 from tests.models.conftest import MakeDownloads
 from tests.models.hub_server import HubServer, model_bytes
@@ -330,6 +332,54 @@ async def test_what_is_nowhere_is_told_to_whoever_asks(downloads: Downloads) -> 
         with pytest.raises(NotFound):
             await downloads.start(wanted)
     assert downloads.all() == []
+
+
+BROKEN = [
+    {"plan": 3},
+    {"plan": {"files": [{"size": "much"}]}},
+    {"plan": {"files": [{"size": -1}]}},
+    {"plan": {"files": [{"size": 1e300}]}},
+    {"plan": {"files": [{"url": None}]}},
+    {"plan": {"files": [{"checksum": {"algorithm": "md5", "value": "x"}}]}},
+    {"plan": {"files": [{"checksum": {"algorithm": "sha256", "value": 3}}]}},
+    {"plan": {"folder": None}},
+    {"plan": {"title": ["x"]}},
+    {"plan": {"format": "pickle"}},
+    {"state": "lost"},
+    {"error": "text"},
+    {"etags": {"m.gguf": 3}},
+    {"etags": []},
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_what_we_did_not_write_is_left_alone(tmp_path: Path, broken: dict[str, Any]) -> None:
+    """One value of a file of ours is another one, in every place where it could be."""
+    folder = DownloadFolder(tmp_path)
+    stored = Stored(Plan("x", "x", "org/m", (PlannedFile("http://x/", "m.gguf", 5),), "gguf", "m"), "running", None)
+    folder.save(stored)
+    (path,) = folder.path.glob("*.json")
+    written = json.loads(path.read_text())
+    assert folder.load() == {stored.plan.id: stored}
+    plan = broken.get("plan")
+    if isinstance(plan, dict):
+        files = [{**written["plan"]["files"][0], **file} for file in plan.get("files", [{}])]
+        broken = {**broken, "plan": {**written["plan"], **plan, "files": files}}
+    path.write_text(json.dumps({**written, **broken}))
+    assert folder.load() == {}
+
+
+async def test_a_folder_of_very_many_files_keeps_nobody_waiting(hub: HubServer, downloads: Downloads) -> None:
+    files = {f"model-{number:05d}.safetensors": b"" for number in range(1999)}
+    hub.add("org/many", {"config.json": b"{}", **files})
+    began = time.monotonic()
+    download = await downloads.start("org/many")
+    assert len(download.files) == 2000
+    await downloads.cancel(download.id)
+    assert time.monotonic() - began < 8
+    hub.add("org/more", {"config.json": b"{}", **files, "model-x.safetensors": b""})
+    with pytest.raises(NotFound, match=r"2000 × \.safetensors"):
+        await downloads.start("org/more")
 
 
 async def test_files_that_are_not_ours_do_no_harm(

@@ -45,6 +45,7 @@ class Plan:
         folder: where its files go, relative to the models' folder.
         repository: at the hub, for what it says when it refuses; None for a URL elsewhere.
         model: under which name it can be chosen when it is there.
+        id: the same for the same files, whatever words they were asked for with.
     """
 
     wanted: str
@@ -54,16 +55,14 @@ class Plan:
     format: Literal["gguf", "safetensors"]
     model: str
     repository: str | None = None
+    id: str = field(init=False)
 
     def __post_init__(self) -> None:
-        if not self.files or not all(is_safe(f"{self.folder}/{file.path}") for file in self.files):
-            raise ValueError("a download has files, and they have safe names")
-
-    @property
-    def id(self) -> str:
-        """The same for the same files, whatever words they were asked for with."""
         names = sorted(f"{self.folder}/{file.path}" for file in self.files)
-        return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
+        if not names or not all(map(is_safe, names)):
+            raise ValueError("a download has files, and they have safe names")
+        # Reckoned once: of thousands of files each asks for it.
+        object.__setattr__(self, "id", hashlib.sha256("\n".join(names).encode()).hexdigest()[:16])
 
     @property
     def total(self) -> int:
@@ -119,7 +118,7 @@ class DownloadFolder:
         for path in self._kept():
             try:
                 stored = _stored(json.loads(path.read_text(encoding="utf-8")))
-            except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 continue
             if stored.plan.id == path.stem:
                 found[path.stem] = stored
@@ -153,11 +152,23 @@ class DownloadFolder:
 
 def _stored(data: Any) -> Stored:
     """Raises KeyError, TypeError, ValueError for what we have not written."""
-    plan = dict(data["plan"])
-    files = [
-        PlannedFile(**{**file, "checksum": Checksum(**file["checksum"]) if file["checksum"] else None})
-        for file in plan.pop("files")
-    ]
-    if data["state"] not in get_args(State):
-        raise ValueError("no state")
-    return Stored(Plan(files=tuple(files), **plan), data["state"], data["error"], dict(data["etags"]))
+    plan = {name: value for name, value in data["plan"].items() if name != "id"}
+    files = tuple(map(_file, plan.pop("files")))
+    texts = [*plan.values(), *data["etags"].keys(), *data["etags"].values()]
+    if not all(isinstance(text, str) or (text is None and plan.get("repository") is None) for text in texts):
+        raise TypeError("not what we write")
+    if data["state"] not in get_args(State) or plan["format"] not in ("gguf", "safetensors"):
+        raise ValueError("no state, or no format")
+    if not isinstance(data["error"], dict | None):
+        raise TypeError("no error")
+    return Stored(Plan(files=files, **plan), data["state"], data["error"], dict(data["etags"]))
+
+
+def _file(data: Any) -> PlannedFile:
+    file = PlannedFile(**{**data, "checksum": Checksum(**data["checksum"]) if data["checksum"] else None})
+    checksum = file.checksum
+    if type(file.size) is not int or not 0 <= file.size < 2**63 or not isinstance(file.url, str):
+        raise ValueError("no file")
+    if checksum is not None and (checksum.algorithm not in ("sha256", "git") or not isinstance(checksum.value, str)):
+        raise ValueError("no checksum")
+    return file

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 PUBLIC_HUB = "https://huggingface.co"
 _LARGEST_ANSWER = 32 * 2**20  # bytes; a repository of 10,000 files has 3 MB
+_MOST_FILES = 50_000
 _SECONDS = 20.0
 _WAITS = (0.3, 1.0)  # seconds before each further try
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -71,6 +72,8 @@ class Hub:
         try:
             info = await asyncio.to_thread(_model_info, body)
             files = tuple(map(_repo_file, info.siblings or []))
+            if len(files) > _MOST_FILES:
+                raise ValueError("too many files")
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise errors.nonsense(self.host) from None
         commit = info.sha if isinstance(info.sha, str) and _COMMIT.fullmatch(info.sha) else revision
@@ -156,7 +159,9 @@ def _repo_file(sibling: RepoSibling) -> RepoFile:
         checksum = Checksum("sha256", lfs.sha256)
     elif lfs is None and _is_hash(sibling.blob_id, 40):
         checksum = Checksum("git", str(sibling.blob_id))
-    if not isinstance(sibling.rfilename, str) or (size is not None and (not isinstance(size, int) or size < 0)):
+    if not isinstance(sibling.rfilename, str) or (
+        size is not None and (type(size) is not int or not 0 <= size < 2**63)
+    ):
         raise ValueError("no file")
     return RepoFile(sibling.rfilename, size, checksum)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -45,7 +46,8 @@ async def make_plan(wanted: str, hub: Hub, *, hosts: frozenset[str], find: Find,
 
 async def _from_hub(wanted: str, reference: HubReference, hub: Hub, memory: int | None) -> Plan:
     repository = await hub.repository(reference.repo, reference.revision)
-    choice = choose(repository, reference, memory=memory)
+    # In a thread: there are repositories with thousands of files.
+    choice = await asyncio.to_thread(choose, repository, reference, memory=memory)
     if repository.gated:  # what it holds is told to everybody; whether we may have it, only its files tell
         first = choice.files[0].path
         await describe(hub, hub.file_url(repository.name, repository.commit, first), first, repository.name)

@@ -29,6 +29,8 @@ _QUANTIZATION = re.compile(
 )
 _SPLIT = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.gguf", re.IGNORECASE)
 _SETUP = re.compile(r"(?:[^/]+\.json|tokenizer\.model|merges\.txt|vocab\.txt|[^/]+\.tiktoken|[^/]+\.jinja)")
+MOST_FILES = 2000
+"""Of one model. The largest have two hundred."""
 _WORKING_MEMORY = 512 * 2**20
 """Bytes beside the weights, for a first look: the context and the engine's buffers. What counts is the check of the
 header before a model is loaded."""
@@ -106,6 +108,8 @@ def choose(repository: Repository, wanted: HubReference, *, memory: int | None =
         choice = _with_projector(_by_quantization(repository, wanted.quantization, models, memory), projectors)
     else:
         choice = _folder(repository, wanted.quantization)
+    if len(choice.files) > MOST_FILES:
+        raise errors.nothing_usable(repository.name, _summary(repository.files))
     for file in choice.files:
         if not is_safe(f"{repository.name}/{file.path}"):
             raise errors.unsafe_name(repository.name, file.path[:200])
