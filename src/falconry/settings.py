@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import sys
-import unicodedata
-from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -26,6 +23,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from falconry.metadata_address import is_metadata_address
+
 BUILT_IN_MODEL = "eyas"
 KVCacheType: TypeAlias = Literal["f16", "q8_0", "q4_0"]
 FlashAttention: TypeAlias = Literal["auto", "on", "off"]
@@ -34,27 +33,6 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 EndpointKind: TypeAlias = Literal[
     "auto", "openai", "tgi", "vllm", "sglang", "llama_cpp", "ollama", "lm_studio", "huggingface", "falconry"
 ]
-
-# Where clouds tell a machine its own secrets: never a model server, so a URL that leads there is an attack or a slip.
-_METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "instance-data"})
-_METADATA_NETWORKS = tuple(
-    map(ip_network, ("169.254.0.0/16", "fe80::a9fe:a9fe/128", "fd00:ec2::254/128", "100.100.100.200/32"))
-)
-
-
-def is_metadata_address(host: str) -> bool:
-    """Whether a host, as a name or an address in any spelling, is a cloud's metadata service or link-local (IPv4)."""
-    # ①⑥⑨.254.169.254 is an address as well, once it was made a name of the internet's (UTS 46 begins with NFKC).
-    name = unicodedata.normalize("NFKC", host).strip("[]").partition("%")[0].rstrip(".").lower()
-    try:
-        address = ip_address(name)
-    except ValueError:
-        try:  # 2852039166, 0xa9fea9fe and 169.254.43518 are all understood by the C library
-            address = ip_address(socket.inet_aton(name))
-        except (OSError, UnicodeError):
-            return name in _METADATA_NAMES
-    mapped = getattr(address, "ipv4_mapped", None)
-    return any((mapped or address) in network for network in _METADATA_NETWORKS)
 
 
 def default_data_dir() -> Path:

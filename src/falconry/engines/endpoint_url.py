@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from falconry.errors import InvalidRequest
-from falconry.settings import is_metadata_address
+from falconry.metadata_address import is_metadata_address
 
 LONGEST_URL = 2000
 

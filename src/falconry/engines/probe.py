@@ -25,7 +25,8 @@ from falconry.engines.probe_readers import NATIVE, embeds_only, identify, read_o
 from falconry.engines.server_facts import RemoteModel, ServerFacts
 from falconry.errors import FalconryError
 from falconry.messages import Message, SamplingParams
-from falconry.settings import Endpoint, EndpointKind, is_metadata_address
+from falconry.metadata_address import is_metadata_address
+from falconry.settings import Endpoint, EndpointKind
 
 SECONDS = 3.0
 """How long all questions together may take. A server across the world answers the slowest of them in one."""
