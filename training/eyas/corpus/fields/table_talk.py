@@ -1,8 +1,8 @@
 """Asking for what stands in tables: questions in many frames, and the ways in which people go on after an answer.
 
-A field's ``.faq`` holds, per kind of question: ``?`` whole questions, ``*`` noun phrases ("the capital of {x}"), ``=`` the
-answer. For yes/no there is a second heading, ``<kind> check``, whose topics (``*``) are statements ("{v} is the capital of
-{x}"); ``<kind> it`` asks about what was talked about, ``<kind> back`` from the value to the thing.
+A field's ``.faq`` holds, per kind of question: ``?`` whole questions, ``*`` noun phrases ("the capital of {x}"), ``=``
+the answer. For yes/no there is a second heading, ``<kind> check``, whose topics (``*``) are statements ("{v} is the
+capital of {x}"); ``<kind> it`` asks about what was talked about, ``<kind> back`` from the value to the thing.
 """
 
 from __future__ import annotations
@@ -69,10 +69,17 @@ def pick(file: str, heading: str, lang: Lang, rng: random.Random, slots: Mapping
     slots = {**{name.upper(): cap(text) for name, text in slots.items() if len(name) == 1}, **slots}
     if mark == "=":
         answers = entry.answers[lang]
-        return tidy(expand(rng.choices(answers, (5, *(1 for _ in answers[1:])))[0], rng, slots), lang)
+        answer = tidy(expand(rng.choices(answers, (5, *(1 for _ in answers[1:])))[0], rng, slots), lang)
+        return spaced(answer) if lang == "zh" else answer
     patterns = entry.questions[lang] if mark == "?" else entry.topics[lang]
     weights = [1 + min(pattern.count("|"), 25) ** 0.5 for pattern in patterns]
     return expand(rng.choices(patterns, weights)[0], rng, slots)
+
+
+def spaced(text: str) -> str:
+    """Chinese text with blanks around its numbers, as Eyas writes them."""
+    text = re.sub(r"(?<=[\u4e00-\u9fff])(?=\d)", " ", text)
+    return re.sub(r"(?<=\d)(?=[\u4e00-\u9fff])", " ", text)
 
 
 def tidy(text: str, lang: Lang) -> str:
@@ -102,7 +109,9 @@ def ask(file: str, heading: str, lang: Lang, rng: random.Random, slots: Mapping[
     """A question of a kind: a whole one or a noun phrase, in a frame or plain."""
     entry = faq(file)[heading]
     if entry.topics[lang] and (not entry.questions[lang] or rng.random() < 0.45):
-        return framed("noun", lang, rng, n=pick(file, heading, lang, rng, slots, "*"))
+        noun = pick(file, heading, lang, rng, slots, "*")
+        # What begins with ~ is explained ("what is a comet"), and not told ("tell me the capital").
+        return framed("topic" if noun[0] == "~" else "noun", lang, rng, n=noun.removeprefix("~"))
     question = pick(file, heading, lang, rng, slots)
     if question[-1] in ".。!?？！" or rng.random() < 0.45:
         return tidy(disturb(marked(question, lang), lang, rng), lang)
@@ -138,7 +147,7 @@ def verdicts(right: bool, answer: Both) -> Both:
 
 
 def follow(reply: Reply, lang: Lang, rng: random.Random) -> list[Turn]:
-    """What people say after any answer: are you sure, in the other language, shorter, again, a wrong correction, thanks."""
+    """What people say after any answer: are you sure, in the other language, shorter, again, thanks, no it is …"""
     kinds = ["sure", "language", "thanks", "again"]
     kinds += ["shorter"] if reply.short else []
     kinds += ["wrong", "wrong"] if reply.wrong else []
@@ -178,7 +187,9 @@ def turns(reply: Reply, lang: Lang, rng: random.Random, chance: float = 0.3) -> 
     return talk + follow(reply, lang, rng) if rng.random() < chance else talk
 
 
-def edge(file: str, heading: str, lang: Lang, rng: random.Random, slots: Mapping[str, str], kind: str = "knowledge") -> list[Turn]:
+def edge(
+    file: str, heading: str, lang: Lang, rng: random.Random, slots: Mapping[str, str], kind: str = "knowledge"
+) -> list[Turn]:
     """A question beyond the field, and the honest answer; now and then insisted on."""
     talk = [(ask(file, heading, lang, rng, slots), unknown.answer(lang, rng, kind))]
     if rng.random() < 0.12:
@@ -231,7 +242,10 @@ class Table:
 
     def reply(self, thing: Thing, kind: str, asked: str, rng: random.Random) -> Reply:
         """The answer to a question of a kind, however it was asked."""
-        return Reply(asked, self.says(thing, kind, rng), thing.value(kind), self.wrong(thing, kind, rng))
+        wrong = self.wrong(thing, kind, rng)
+        if kind == "money":
+            wrong = {**wrong, "en": "the " + wrong["en"]}
+        return Reply(asked, self.says(thing, kind, rng), thing.value(kind), wrong)
 
     def forward(self, kind: str, lang: Lang, rng: random.Random, thing: Thing | None = None) -> list[Turn]:
         """What a thing has: alone, or followed by another thing, another question about it, or what people say."""
@@ -246,9 +260,8 @@ class Table:
         if draw < 0.6:
             return talk
         if draw < 0.76:
-            for one in rng.sample(things, min(len(things), rng.choice((1, 1, 2, 3)))):
-                if one is not thing:
-                    talk.append((next_question(one.name[lang], lang, rng), self.says(one, kind, rng)[lang]))
+            more = [one for one in rng.sample(things, min(len(things), rng.choice((1, 1, 2, 3)))) if one is not thing]
+            talk += [(next_question(one.name[lang], lang, rng), self.says(one, kind, rng)[lang]) for one in more]
             return talk
         kinds = [name for name in thing.known if name != kind and f"{name} it" in faq(self.file)]
         if draw < 0.88 and kinds:
@@ -258,15 +271,15 @@ class Table:
             return talk
         return talk + follow(reply, lang, rng)
 
-    def back(self, kind: str, lang: Lang, rng: random.Random) -> list[Turn]:
-        """Which thing has a value that only one has."""
+    def back(self, kind: str, lang: Lang, rng: random.Random, mixed: bool = True) -> list[Turn]:
+        """Which thing has a value that only one has; ``mixed``: now and then the value in the other language."""
         things = self.having(kind)
         values = [thing.value(kind)[lang] for thing in things]
         thing = rng.choice([one for one in things if values.count(one.value(kind)[lang]) == 1])
         heading = f"{kind} back"
         slots = {one: thing.slots(kind, one) for one in LANGS}
         asking = slots[lang]
-        if rng.random() < 0.05:
+        if mixed and rng.random() < 0.05:
             asking = {**asking, "v": slots[other(lang)]["v"]}
         asked = ask(self.file, heading, lang, rng, asking)
         answered = heading if faq(self.file)[heading].answers[lang] else kind
@@ -305,4 +318,24 @@ def checked(right: bool, asked: str, answer: Both, lang: Lang, rng: random.Rando
         short: Both = {"en": "yes" if right else "no", "zh": "对" if right else "不对"}
         kind = rng.choice(("thanks", "sure", "shorter", "language"))
         talk.append(one_follow(kind, Reply(asked, answer, short), lang, rng))
+    return talk
+
+
+def entry_talk(file: str, skip: frozenset[str] = frozenset()) -> Talk:
+    """A talk about any heading of a file that has whole questions or topics and an answer of its own.
+
+    A heading ``<name> why`` explains another: it is asked alone, or with a bare "why?" after that one.
+    """
+
+    def talk(lang: Lang, rng: random.Random) -> list[Turn]:
+        entries = faq(file)
+        heading = rng.choice([name for name in entries if name not in skip and entries[name].answers["en"]])
+        reply = Reply(ask(file, heading, lang, rng, {}), says(file, heading, rng, {"en": {}, "zh": {}}))
+        why = f"{heading} why"
+        if why in entries and rng.random() < 0.45:
+            asked = lightly(pick("table_talk", "why", lang, rng, {}), lang, rng)
+            return [(reply.asked, reply.says[lang]), (asked, say(file, why, lang, rng, {}))]
+        because = reply.says[lang].startswith(("Because", "因为"))
+        return turns(reply, lang, rng, 0 if because else 0.35)
+
     return talk
