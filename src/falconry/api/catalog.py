@@ -17,12 +17,11 @@ from falconry.gate.identity import language_of
 from falconry.gate.marks import user
 from falconry.i18n import Language
 from falconry.models import eyas
-from falconry.models.advice import Advice, advise, reason, terms_of
+from falconry.models.advice import Advice, advise, free_for_models, reason, terms_of
 from falconry.models.catalog import CatalogModel, alternatives_for, find
 from falconry.models.fit import Fit, fits, slot_context
 from falconry.models.gguf import read_header
 from falconry.models.header import Header
-from falconry.models.machine import free_memory
 from falconry.models.quantization_mix import QUANTIZATIONS
 from falconry.models.recommend import Variant, Wish
 from falconry.services import Services
@@ -136,7 +135,7 @@ def _fit(services: Services, body: FitBody) -> Fit:
         header,
         context_length=slot_context(body.context_length or terms.context_length, header.context_length),
         slots=terms.slots,
-        free=free_memory() or 0,
+        free=free_for_models(services.settings) or 0,
         kv_type=terms.kv_type,
         flash_attention=terms.flash_attention,
         alternatives=known.alternatives() if known is not None else alternatives_for(names),

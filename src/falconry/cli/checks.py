@@ -27,6 +27,7 @@ from falconry.engines.specs import LOCAL_KINDS, ModelSpec
 from falconry.engines.transformers_launch import EXTRA, missing
 from falconry.errors import FalconryError, StorageError
 from falconry.messages import Message, ModelInfo, SamplingParams
+from falconry.models.advice import free_for_models
 from falconry.models.local import find_models
 from falconry.models.local_model import LocalModel
 from falconry.models.machine import free_memory
@@ -99,7 +100,7 @@ class Doctor:
         """A model that is not loaded for this: what it would take of the memory."""
         name = self._say("check_model", name=spec.name)
         try:
-            needs, free = spec.needs() if spec.needs else 0, free_memory()
+            needs, free = spec.needs() if spec.needs else 0, free_for_models(self._settings)
         except FalconryError as error:
             return Check(name, "failed", self._terminal.error(error.as_dict()))
         if free is not None and needs > free and spec.too_large is not None:

@@ -35,7 +35,7 @@ class Residents:
         queue: requests that may wait for one of them.
         limit: bytes that all of them may take together; None for what the machine has.
         idle: seconds after which one that nobody uses is unloaded; None for never.
-        free: bytes of memory that are free; None where the system does not tell.
+        free: bytes of memory that are free; None where the system does not tell. Called in threads.
         changed: called whenever the state of a model may be another one.
     """
 
@@ -193,10 +193,10 @@ class Residents:
     async def _make_room(self, spec: ModelSpec, needs: int) -> bool:
         """Unload what nobody uses until a model fits in; False while the others are busy. Raises ModelTooLarge."""
         await self._until_gone()
-        self._refuse_too_large(spec, needs)
+        self._refuse_too_large(spec, needs, await asyncio.to_thread(self._free))
         while True:
             await self._until_gone()
-            if self._fits(spec, needs):
+            if self._fits(spec, needs, await asyncio.to_thread(self._free)):
                 return True
             idle = [one for one in self._local(self._there.values()) if not one.users]
             if not idle:
@@ -208,20 +208,18 @@ class Residents:
         if self._leaving:
             await asyncio.wait(list(self._leaving))
 
-    def _fits(self, spec: ModelSpec, needs: int) -> bool:
+    def _fits(self, spec: ModelSpec, needs: int, free: int | None) -> bool:
         there = self._local([*self._there.values(), *self._outdated])
         if self._most is not None and len(there) >= self._most:
             return False
         if self._limit is not None and sum(one.needs for one in there) + needs > self._limit and there:
             return False
-        free = self._free()
         if spec.keep or free is None:
             return True
         return needs + RESERVE <= free - sum(one.outstanding() for one in there)
 
-    def _refuse_too_large(self, spec: ModelSpec, needs: int) -> None:
+    def _refuse_too_large(self, spec: ModelSpec, needs: int, free: int | None) -> None:
         """Raise ModelTooLarge for what would not fit if it were alone, before anything is unloaded for it."""
-        free = self._free()
         if free is not None:
             free += sum(one.gives_back() for one in self._local([*self._there.values(), *self._outdated]))
             free = max(0, free - RESERVE)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from time import monotonic
 
 from falconry.engines.adapters_of import NO_PAIRS, Pairs, pair_adapters
@@ -17,9 +18,9 @@ from falconry.engines.endpoints import Endpoints
 from falconry.engines.offered import Offer, offer
 from falconry.engines.pool import EnginePool
 from falconry.errors import FalconryError
+from falconry.models.advice import free_for_models
 from falconry.models.local import find_models
 from falconry.models.local_model import LocalModel
-from falconry.models.machine import free_memory
 from falconry.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -170,5 +171,5 @@ def _pool(settings: Settings, offered: Offer) -> EnginePool:
         strict=settings.strict_models,
         memory_limit=limit * 2**20 if limit is not None else None,
         unload_after=settings.unload_after * 60 or None,
-        free_memory=free_memory,
+        free_memory=partial(free_for_models, settings),
     )

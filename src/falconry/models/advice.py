@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from falconry.i18n import Language, translate
 from falconry.models.catalog import CatalogModel, Terms, catalog
-from falconry.models.machine import Machine, machine, measure_bandwidth
+from falconry.models.machine import Machine, free_memory, gpus, machine, measure_bandwidth
 from falconry.models.recommend import FAST_ENOUGH, Recommendation, Variant, Wish, recommend, usable, variants
 from falconry.settings import Settings
 
@@ -62,6 +63,21 @@ def memory_of(here: Machine, settings: Settings) -> int | None:
     cards = sum(gpu.total_memory for gpu in here.gpus) if settings.llama_server is not None else 0
     whole = here.total_memory + cards
     return min(whole, settings.memory_limit_mib * 2**20) if settings.memory_limit_mib is not None else whole
+
+
+def free_for_models(settings: Settings) -> int | None:
+    """Bytes that models may have now, None where nobody knows. Blocking, up to 2 s the first time.
+
+    For a llama-server of the user's own the memory of graphics cards counts as a whole: what our own models hold there
+    is taken off by whoever asks, and nobody tells it from what other programs hold.
+    """
+    free = free_memory()
+    return free + _card_memory() if free is not None and settings.llama_server is not None else free
+
+
+@cache
+def _card_memory() -> int:
+    return sum(gpu.total_memory for gpu in gpus())
 
 
 def terms_of(settings: Settings) -> Terms:
