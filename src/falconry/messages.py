@@ -279,12 +279,14 @@ class ContextUse:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file beside a person's message. Falconry keeps its text, which the model reads, and not the file.
+    """A file beside a person's message. Of a document Falconry keeps the text, which the model reads, and not the file;
+    a picture is kept as it is.
 
     Attributes:
         size: of the file, in bytes.
-        characters: of its text.
+        characters: of its text; a picture has none.
         text: "" where only the file's name matters, as in a list of messages.
+        image: what a model sees of a picture; None for documents, and where only the name matters.
     """
 
     id: str
@@ -293,17 +295,34 @@ class Attachment:
     size: int
     characters: int
     text: str = ""
+    image: Image | None = None
+
+    @property
+    def is_picture(self) -> bool:
+        return self.media_type in PICTURE_TYPES
+
+    def about(self) -> dict[str, object]:
+        """All that is told of it, without what is in it."""
+        names = ("id", "name", "media_type", "size", "characters")
+        return {name: getattr(self, name) for name in names}
 
     def as_text(self) -> str:
         """What the model reads of it: the text between two tags, of which it holds neither.
 
-        So a file cannot pose as what follows it, nor its name as anything but a name.
+        So a file cannot pose as what follows it, nor its name as anything but a name. A picture is only named.
         """
+        shown = "".join(" " if character.isspace() else character for character in self.name if character >= " ")
+        if self.is_picture:
+            return f"[picture: {shown.translate(_NO_BRACKETS)}]"
         tag = "file"
         while f"</{tag}>" in self.text:
             tag += "-"
-        shown = "".join(" " if character.isspace() else character for character in self.name if character >= " ")
         return f'<{tag} name="{escape(shown)}">\n{self.text.strip()}\n</{tag}>'
+
+
+PICTURE_TYPES = frozenset({"image/png", "image/jpeg", "image/gif"})
+"""That people attach: every model that sees reads them."""
+_NO_BRACKETS = str.maketrans("[]", "()")
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,9 +371,15 @@ class StoredMessage:
         # All at once, as a short answer of an endpoint may come, says nothing of the writing.
         return (tokens - 1) / writing if tokens > 1 and writing > 0.01 else tokens / self.seconds
 
-    def as_message(self) -> Message:
-        """As the model reads it: the files first, then what was said."""
-        return Message(self.role, "\n\n".join([*(file.as_text() for file in self.attachments), self.content]))
+    def as_message(self, *, sees: bool = False) -> Message:
+        """As the model reads it: the files first, then what was said.
+
+        Args:
+            sees: it sees pictures; one that does not, or a picture that is not at hand, gets its name.
+        """
+        images = tuple(file.image for file in self.attachments if sees and file.image is not None)
+        told = [file.as_text() for file in self.attachments if not (sees and file.image is not None)]
+        return Message(self.role, "\n\n".join([*told, self.content]), images=images)
 
 
 TitledBy: TypeAlias = Literal["message", "model", "person"]
@@ -402,7 +427,7 @@ class ModelInfo:
         base: of an adapter, the name of the model that it changes.
         quantization, parameters: as its header says, "Q4_K_M" and a number of weights.
         context_length: tokens, as it was trained.
-        vision: it sees images.
+        vision: it sees images; None where its server does not tell.
     """
 
     name: str
@@ -421,4 +446,4 @@ class ModelInfo:
     quantization: str | None = None
     parameters: int | None = None
     context_length: int | None = None
-    vision: bool = False
+    vision: bool | None = False

@@ -97,7 +97,10 @@ def call(index: int, name: str, *pieces: str) -> tuple[Delta, ...]:
 async def server_of(services: Services, engines: Mapping[str, Engine]) -> AsyncGenerator[LiveServer, None]:
     """A real server with these models; the first is the default. A fast canned one is always among them."""
     everything = {**engines, "canned": CannedEngine(rate=math.inf, seed=1)}
-    specs = {name: ModelSpec(name, name, "canned", partial(_same, engine)) for name, engine in everything.items()}
+    specs = {
+        name: ModelSpec(name, name, "canned", partial(_same, engine), vision=engine.sees_images)
+        for name, engine in everything.items()
+    }
     pool = EnginePool(specs, next(iter(specs)), loaded_models=2)
     try:
         async with serve(replace(services, pool=pool)) as live:

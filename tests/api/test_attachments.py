@@ -8,13 +8,15 @@ import httpx
 import pytest
 
 from falconry.messages import SamplingParams
-from falconry.storage.attachments import MOST_CHARACTERS
+from falconry.protocols.images import MOST_BYTES
+from falconry.storage.attachments import MOST_CHARACTERS, MOST_PICTURES
 from tests.attachments.documents import text_pdf
 from tests.attachments.test_names import NAMES
 from tests.conftest import LiveServer
 from tests.gate.people import two_people
 from tests.pulse import Pulse
 
+PICTURES = {"pictures": MOST_PICTURES, "picture_bytes": MOST_BYTES}
 RAW = {"Content-Type": "application/octet-stream"}
 
 
@@ -31,7 +33,7 @@ async def test_a_file_is_uploaded_listed_read_and_removed(server: LiveServer) ->
     assert added == expected
     listed = (await server.client.get("/api/attachments")).json()
     assert listed["attachments"] == [added]
-    assert listed["limits"] == {"files": 20, "bytes": 16 * 2**20, "characters": MOST_CHARACTERS}
+    assert listed["limits"] == {"files": 20, "bytes": 16 * 2**20, "characters": MOST_CHARACTERS} | PICTURES
     read = await server.client.get(f"/api/attachments/{added['id']}")
     assert read.text == "猎鹰 & owls\n"
     assert (await server.client.delete(f"/api/attachments/{added['id']}")).status_code == 204
@@ -75,7 +77,7 @@ async def test_any_name_is_stored_and_given_back_safely(server: LiveServer, name
 
 @pytest.mark.parametrize(
     ("data", "code"),
-    [(b"", "file_empty"), (b"\x89PNG\r\n\x1a\n" + bytes(64), "file_is_image"), (b"%PDF-1.7\n%%EOF", "file_broken")],
+    [(b"", "file_empty"), (b"BM" + bytes(64), "file_is_image"), (b"%PDF-1.7\n%%EOF", "file_broken")],
 )
 async def test_a_file_without_text_is_refused_in_both_languages(server: LiveServer, data: bytes, code: str) -> None:
     english, chinese = [await upload(server.client, data, language=language) for language in ("en", "zh-CN")]

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import text
 
-from falconry.messages import SamplingParams
+from falconry.messages import SamplingParams, StoredMessage
 from falconry.services import Services, open_services
 from falconry.settings import Settings
+from falconry.storage.attachments import Attachments
+from falconry.storage.conversations import Conversations
 from falconry.storage.shares import Shares
+from falconry.storage.values import new_id
 from tests.conftest import LiveServer, serve
 from tests.gate.people import Somebody, two_people
+from tests.pictures import png
 
 
 @dataclass
@@ -169,3 +175,19 @@ async def test_without_logins_there_are_no_links(make_settings: Callable[..., Se
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "share_needs_login")
         _, token = await Shares(services.database).create(conversation.id)
         assert (await live.client.get(f"/s/{token}")).status_code == 404
+
+
+async def test_pictures_are_on_the_page_and_other_files_are_not(shared: Shared) -> None:
+    files = Attachments(shared.services.database).of(shared.ada.user.id)
+    red = png("red")
+    photo = await files.add("red <b>.png", "image/png", len(red), picture=red)
+    notes = await files.add("secret.txt", "text/plain", 6, "secret text")
+    conversation = await shared.services.chat.of(shared.ada.user.id).create_conversation()
+    now = datetime.now(UTC)
+    draft = StoredMessage(new_id(), conversation.id, None, "assistant", "", now, "running")
+    store = Conversations(shared.services.database).of(shared.ada.user.id)
+    await store.append_turn(conversation.id, None, "What?", draft, attachments=[photo.id, notes.id])
+    _, token = await Shares(shared.services.database).of(shared.ada.user.id).create(conversation.id)
+    page = (await shared.stranger.get(f"/s/{token}", headers={"Accept": "text/html"})).text
+    assert f'src="data:image/png;base64,{base64.b64encode(red).decode()}" alt="red &lt;b&gt;.png"' in page
+    assert "secret" not in page

@@ -34,7 +34,7 @@ async def test_every_model_of_an_endpoint_has_a_name_of_its_own(make_settings: M
     assert [choice.endpoint.kind for choice in choices] == ["vllm", "ollama", "ollama"]
     assert [choice.endpoint.model for choice in choices] == ["Qwen/Qwen3-4B", "gemma3:4b", "llama3.2:1b"]
     assert [choice.context_length for choice in choices] == [40960, 16384, 8192]
-    assert [choice.vision for choice in choices] == [False, True, False]
+    assert [choice.vision for choice in choices] == [None, True, False]
 
 
 async def test_a_name_goes_on_to_mean_the_same_model(make_settings: MakeSettings) -> None:

@@ -18,6 +18,7 @@ from falconry.storage.attachments import Attachments
 from falconry.storage.shares import Shares
 from tests.conftest import LiveServer
 from tests.gate.people import Somebody, two_people
+from tests.pictures import png
 
 # What a route with an id wants as its body, so that it is not refused for that.
 BODIES: Mapping[str, Mapping[str, object]] = {
@@ -68,13 +69,16 @@ async def house(server: LiveServer) -> AsyncGenerator[House, None]:
         library = Library.on(server.services.database).of(ada.user.id)
         persona = await library.add_persona(Persona("Ada's secret", "Ada's secret"))
         prompt = await library.add_prompt(SavedPrompt("Ada's secret", "Ada's secret"))
-        file = await Attachments(server.services.database).of(ada.user.id).add("secret.txt", "text/plain", 6, "secret")
+        files = Attachments(server.services.database).of(ada.user.id)
+        file = await files.add("secret.txt", "text/plain", 6, "secret")
+        photo = await files.add("secret.png", "image/png", 6, picture=png("red"))
         comparisons = server.services.comparisons.of(ada.user.id)
         comparison = await comparisons.create(["canned", "eyas"])
         share, _ = await Shares(server.services.database).of(ada.user.id).create(conversation.id)
         ids = {
             "share_id": share.id,
             "attachment_id": file.id,
+            "picture_id": photo.id,
             "comparison_id": comparison.id,
             "conversation_id": conversation.id,
             "reply_id": reply.id,

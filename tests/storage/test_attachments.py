@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, update
 
 from falconry.errors import InvalidRequest, NotAuthenticated, NotFound
 from falconry.messages import Attachment, StoredMessage
-from falconry.storage.attachments import MOST_CHARACTERS, MOST_UNSENT, Attachments, attach, with_texts
+from falconry.storage.attachments import MOST_CHARACTERS, MOST_UNSENT, Attachments, attach, with_contents
 from falconry.storage.conversations import Conversations
 from falconry.storage.database import Database
 from falconry.storage.tables import attachments, conversations
@@ -68,7 +68,7 @@ async def test_a_message_is_read_with_the_texts_of_its_files(files: Attachments,
     file = await files.add("a.txt", "text/plain", 3, "abc")
     asked = StoredMessage("1", "2", None, "user", "What is it?", datetime.now(UTC), attachments=(file,))
     plain = StoredMessage("3", "2", None, "user", "Hello", datetime.now(UTC))
-    read = await database.read(lambda c: with_texts(c, [asked, plain]))
+    read = await database.read(lambda c: with_contents(c, [asked, plain]))
     assert read[0].as_message().content == '<file name="a.txt">\nabc\n</file>\n\nWhat is it?'
     assert read[1] == plain
 

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 NOTES: FilePayload = {"name": "notes.md", "mimeType": "text/markdown", "buffer": b"Falcons are fast."}
 PDF: FilePayload = {"name": "report.pdf", "mimeType": "application/pdf", "buffer": text_pdf("Owls are quiet.")}
-PHOTO: FilePayload = {"name": "photo.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\n" + bytes(50)}
+PHOTO: FilePayload = {"name": "photo.png", "mimeType": "image/png", "buffer": b"BM" + bytes(50)}
 TRANSFER = """([kind, files, text]) => {
     const data = new DataTransfer();
     for (const [name, type, content] of files) data.items.add(new File([content], name, {type}));
@@ -96,7 +96,7 @@ async def test_a_file_that_cannot_be_read_says_why_and_is_not_sent(open_page: Op
     page = await open_page()
     await attach(page, PHOTO, NOTES)
     failed = page.locator('.f-upload[data-state="failed"]')
-    await expect(failed).to_contain_text("This is an image, and Falconry reads text only.")
+    await expect(failed).to_contain_text("No model can see this kind of picture.")
     await expect(failed.get_by_role("button", name="Try again")).to_be_hidden()
     await ask(page, "What is it?")
     await expect(page.locator(".f-notice")).to_contain_text("Remove it")
@@ -111,7 +111,7 @@ async def test_a_file_that_cannot_be_read_says_why_and_is_not_sent(open_page: Op
 async def test_what_is_wrong_is_said_in_chinese(open_page: OpenPage) -> None:
     page = await open_page(locale="zh-CN")
     await attach(page, PHOTO)
-    await expect(page.locator('.f-upload[data-state="failed"]')).to_contain_text("这是一张图片")
+    await expect(page.locator('.f-upload[data-state="failed"]')).to_contain_text("模型看不了这种格式的图片")
 
 
 async def test_an_upload_that_failed_on_its_way_is_tried_again(open_page: OpenPage) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field
 
 from falconry.api.request_body import RequestBody
 from falconry.errors import InvalidRequest
-from falconry.messages import Attachment, Conversation, Grammar, SamplingParams, StoredMessage
+from falconry.messages import Conversation, Grammar, SamplingParams, StoredMessage
 from falconry.protocols.grammar import check_schema
 from falconry.storage.conversations import Changes
 
@@ -165,11 +165,6 @@ def conversation_json(conversation: Conversation, *, running: str | None = None)
 
 def message_json(message: StoredMessage, versions: Sequence[str] | None = None) -> dict[str, object]:
     """A message; `versions` are the ids of all its versions where they were looked up."""
-    shown = {**asdict(message), "created_at": message.created_at.isoformat()}
-    shown["attachments"] = [attachment_json(file) for file in message.attachments]
+    shown = {**asdict(replace(message, attachments=())), "created_at": message.created_at.isoformat()}
+    shown["attachments"] = [file.about() for file in message.attachments]
     return shown if versions is None else {**shown, "versions": list(versions)}
-
-
-def attachment_json(file: Attachment) -> dict[str, object]:
-    """A file as it stands in a message, without its text."""
-    return {name: value for name, value in asdict(file).items() if name != "text"}

@@ -40,6 +40,11 @@ def extract(data: bytes, *, most_characters: int, until: float) -> Extracted:
     return found
 
 
+def is_image(data: bytes) -> bool:
+    """Whether a file is a picture, of whatever kind."""
+    return _IMAGE.match(data[:32]) is not None
+
+
 def _extract(data: bytes, most_characters: int, until: float) -> Extracted:
     if not data.strip():
         raise Unreadable("file_empty")
@@ -51,7 +56,7 @@ def _extract(data: bytes, most_characters: int, until: float) -> Extracted:
         from falconry.attachments.office import extract_office
 
         return extract_office(data)
-    if _IMAGE.match(data[:32]):
+    if is_image(data):
         raise Unreadable("file_is_image")
     if data.startswith(_OLD_OFFICE):
         raise Unreadable("file_old_office")

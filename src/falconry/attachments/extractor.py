@@ -49,7 +49,7 @@ REFUSALS = {
         ),
         _Sentence(
             code="file_is_image",
-            text="This is an image, and Falconry reads text only. Copy its text into the message, or attach a PDF.",
+            text="No model can see this kind of picture. Save it as PNG or JPEG, and attach that.",
         ),
         _Sentence(
             code="file_old_office",

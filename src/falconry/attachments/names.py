@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Literal
 from urllib.parse import quote
 
 _MOST = 120  # characters
@@ -41,7 +42,11 @@ def _shortened(name: str) -> str:
     return (stem.rstrip(" .") + dot + ending).strip(". ")
 
 
-def content_disposition(name: str) -> str:
-    """The header of a download: a plain name for old clients (RFC 6266), the right one for all others (RFC 8187)."""
+def content_disposition(name: str, *, kind: Literal["attachment", "inline"] = "attachment") -> str:
+    """The header of a download: a plain name for old clients (RFC 6266), the right one for all others (RFC 8187).
+
+    Args:
+        kind: "inline" for what a page shows; saved, it has the name, too.
+    """
     plain = re.sub(r"[^ !#$&+\-.0-9A-Z^_`a-z{}~()\[\]]", "_", unicodedata.normalize("NFKD", name))
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -10,13 +10,14 @@ The one that is built first is that of the person at this machine; `of` gives a 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from falconry.chat.archive import Archive
-from falconry.chat.context_window import Prompters, sendable
+from falconry.chat.context_window import Prompter, Prompters, sendable
 from falconry.chat.next_turn import NextTurn, begin, fit_next, system_message
 from falconry.chat.rendering import Rendering, rendering
 from falconry.chat.replies import Reply
@@ -88,7 +89,7 @@ class Chat(Archive):
 
         Raises:
             ConversationNotFound, ModelNotFound
-            InvalidRequest: an empty or enormous message; `edit_of` is a reply.
+            InvalidRequest: an empty or enormous message; `edit_of` is a reply; a picture for a model that sees none.
             ReplyNotFound, NotFound: there is no message `edit_of` in this conversation, or no such file.
             StaleConversation: the conversation went on elsewhere, or a reply is still being written.
         """
@@ -102,6 +103,7 @@ class Chat(Archive):
             )
         self._refuse_while_running(conversation_id)
         draft = self._new_reply(conversation_id, model, params, persona)
+        await self._refuse_unseen(model, attachments)
 
         async def run() -> tuple[StoredMessage, StoredMessage]:
             question, answer = await self._store.append_turn(
@@ -191,15 +193,13 @@ class Chat(Archive):
         if reply.context is None:
             raise InvalidRequest("Nothing was sent to the model for this reply.", code="nothing_sent")
         path = await self._store.transcript(reply.parent_id or "", until=reply.context.start_id)
-        messages = [message.as_message() for message in sendable(path)]
-        if reply.context.system.strip():
-            messages.insert(0, Message("system", reply.context.system))
-        try:
-            async with self._pool.engine(reply.model) as engine:
-                text = await (await self._prompters.of(engine)).render(messages)
-        except (EngineError, ModelNotFound):
-            text = None  # the model does not tell, cannot be loaded, or is gone
-        return SeenPrompt(text, messages, reply.context)
+        history, system = sendable(path), reply.context.system
+        head = [Message("system", system)] if system.strip() else []
+        text = None  # where the model does not tell, cannot be loaded, or is gone
+        with suppress(EngineError, ModelNotFound):
+            async with self._engine(reply.model) as prompter:
+                text = await prompter.render(head + prompter.messages(history))
+        return SeenPrompt(text, head + [message.as_message() for message in history], reply.context)
 
     async def context(
         self,
@@ -221,8 +221,8 @@ class Chat(Archive):
             conversation_id, draft, self._pool.resolve(model), params or SamplingParams(), system, attachments
         )
         begun = await begin(self._store, turn)
-        async with self._pool.engine(turn.model) as engine:
-            return (await fit_next(self._store, await self._prompters.of(engine), turn, begun)).use
+        async with self._engine(turn.model) as prompter:
+            return (await fit_next(self._store, prompter, turn, begun)).use
 
     async def rendering(
         self,
@@ -247,16 +247,33 @@ class Chat(Archive):
         begun = await begin(self._store, turn)
         if system is None and begun.head is not None and begun.head.context is not None:
             turn = replace(turn, system=begun.head.context.system)
-        async with self._pool.engine(name) as engine:
-            prompter = await self._prompters.of(engine)
+        async with self._engine(name) as prompter:
             if conversation_id is not None:
                 fitted = await fit_next(self._store, prompter, turn, begun)
                 return await rendering(prompter, fitted.messages, fitted.use)
             count = await prompter.count(messages)
-            use = ContextUse(count.tokens, count.error, await engine.context_length(), None, 0, "")
+            use = ContextUse(count.tokens, count.error, await prompter.engine.context_length(), None, 0, "")
             return await rendering(prompter, messages, use)
 
     # -- inside
+
+    @asynccontextmanager
+    async def _engine(self, model: str | None) -> AsyncGenerator[Prompter, None]:
+        """A model's engine, loaded, with what renders and counts for it. Raises ModelNotFound, EngineError."""
+        async with self._pool.engine(model) as engine:
+            yield await self._prompters.of(engine, vision=self._pool.spec(model).vision)
+
+    async def _refuse_unseen(self, model: str | None, attachments: Sequence[str] | None) -> None:
+        """Raise InvalidRequest where there is a new picture, and the model is known not to see."""
+        spec = self._pool.spec(model)
+        if not attachments or spec.vision is not False:
+            return
+        if any(file.is_picture for file in await self._store.attachments.about(attachments)):
+            raise InvalidRequest(
+                f"{spec.title} cannot see pictures. Choose a model that can, or take the pictures out.",
+                code="model_cannot_see",
+                model=spec.title,
+            )
 
     async def _has_files(self, attachments: Sequence[str] | None, edit_of: str | None) -> bool:
         if attachments is not None or edit_of is None:

@@ -32,11 +32,15 @@ class Prompter:
     """Renders and counts for one engine: by its chat template, or in the plain format where it has none.
 
     Counts of single messages are kept, since the same ones are asked for again at every cut.
+
+    Attributes:
+        sees: pictures go to the model; to others their names do.
     """
 
-    def __init__(self, engine: Engine, *, plain: bool) -> None:
+    def __init__(self, engine: Engine, *, plain: bool, sees: bool = False) -> None:
         self.engine = engine
         self.plain = plain
+        self.sees = sees
         self._counts: dict[bytes, int] = {}
 
     def prompt(self, messages: Sequence[Message]) -> Prompt:
@@ -46,13 +50,22 @@ class Prompter:
         """Tokens of exactly what the engine will read."""
         return await self.engine.count_tokens(self.prompt(messages))
 
-    async def count_text(self, text: str) -> int:
-        """Tokens of one message's text alone, without what the template puts around it."""
-        key = blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
+    def messages(self, history: Sequence[StoredMessage]) -> list[Message]:
+        """Stored messages as the model reads them."""
+        return [message.as_message(sees=self.sees) for message in history]
+
+    async def count_message(self, message: StoredMessage) -> int:
+        """Tokens of one message alone: without what the template puts around it, but for one with pictures."""
+        read = message.as_message(sees=self.sees)
+        digest = blake2b(read.content.encode("utf-8", "replace"), digest_size=16)
+        for image in read.images:
+            digest.update(image.data)
+        key = digest.digest()
         if key not in self._counts:
             if len(self._counts) >= KEPT_COUNTS:
                 self._counts.clear()
-            self._counts[key] = (await self.engine.count_tokens(text)).upper if text else 0
+            prompt: Prompt = [read] if read.images else read.content
+            self._counts[key] = (await self.engine.count_tokens(prompt)).upper if prompt else 0
         return self._counts[key]
 
     async def render(self, messages: Sequence[Message]) -> str | None:
@@ -65,11 +78,13 @@ class Prompters:
     def __init__(self) -> None:
         self._of: WeakKeyDictionary[Engine, Prompter] = WeakKeyDictionary()
 
-    async def of(self, engine: Engine) -> Prompter:
+    async def of(self, engine: Engine, *, vision: bool | None = None) -> Prompter:
+        """Args: vision: whether its model is known to see pictures or not to; None where nobody can tell."""
         plain = not await engine.has_chat_template()
+        sees = engine.sees_images and vision is not False and not plain
         prompter = self._of.get(engine)
-        if prompter is None or prompter.plain != plain:
-            prompter = self._of[engine] = Prompter(engine, plain=plain)
+        if prompter is None or (prompter.plain, prompter.sees) != (plain, sees):
+            prompter = self._of[engine] = Prompter(engine, plain=plain, sees=sees)
         return prompter
 
 
@@ -141,7 +156,7 @@ async def fit(
         if count.upper > hard:
             raise ContextWindowExceeded(count.tokens, hard)
     else:
-        count = await prompter.count(_to_send(system, history))
+        count = await prompter.count(_to_send(prompter, system, history))
         first = 0
     start = turns[first]
     use = ContextUse(
@@ -152,19 +167,19 @@ async def fit(
         left_out=path[-1].depth + 1 - len(history[start:]),
         system=system,
     )
-    return Fitted(_to_send(system, history[start:]), use)
+    return Fitted(_to_send(prompter, system, history[start:]), use)
 
 
 async def _cut(
     prompter: Prompter, system: str, history: list[StoredMessage], turns: list[int], first: int, room: int, target: int
 ) -> tuple[int, TokenCount]:
     """The first turn to send, counting on from `first`, and the tokens of the prompt that begins with it."""
-    count = await prompter.count(_to_send(system, history[turns[first] :]))
+    count = await prompter.count(_to_send(prompter, system, history[turns[first] :]))
     if count.upper <= room or first == len(turns) - 1:
         return first, count
     first = await _first_turn_within(prompter, history, turns, first, count.upper, target)
     while True:
-        count = await prompter.count(_to_send(system, history[turns[first] :]))
+        count = await prompter.count(_to_send(prompter, system, history[turns[first] :]))
         if count.upper <= room or first == len(turns) - 1:
             return first, count
         first += 1
@@ -179,7 +194,7 @@ async def _first_turn_within(
     caller counts the result exactly.
     """
     kept = history[turns[first] :]
-    own = [await prompter.count_text(_said(message)) for message in kept]
+    own = [await prompter.count_message(message) for message in kept]
     around = max(0.0, (total - sum(own)) / len(kept))
     dropped = [0, *accumulate(tokens + around for tokens in own)]
     for n in range(first + 1, len(turns)):
@@ -201,10 +216,10 @@ def _within_bytes(history: list[StoredMessage], turns: list[int], first: int, mo
 
 
 def _said(message: StoredMessage) -> str:
-    """What the model reads of a message, its files included."""
+    """What the model reads of a message, its files' texts included."""
     return message.as_message().content if message.attachments else message.content
 
 
-def _to_send(system: str, history: Sequence[StoredMessage]) -> list[Message]:
+def _to_send(prompter: Prompter, system: str, history: Sequence[StoredMessage]) -> list[Message]:
     head = [Message("system", system)] if system.strip() else []
-    return head + [message.as_message() for message in history]
+    return head + prompter.messages(history)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -86,7 +86,7 @@ class Titles:
                 return
             said = sendable(await store.transcript(reply.id))
             async with asyncio.timeout(SECONDS):
-                written = await self._write(reply, [message.as_message() for message in said], owner_id)
+                written = await self._write(reply, said, owner_id)
             title = title_in(written, chinese=_is_chinese(said[0].content)) if said else None
             if title is not None and await store.entitle(reply.conversation_id, title):
                 changed(reply.conversation_id)
@@ -97,20 +97,21 @@ class Titles:
         except Exception:
             logger.exception("A title failed")
 
-    async def _write(self, reply: StoredMessage, said: list[Message], owner_id: str) -> str:
+    async def _write(self, reply: StoredMessage, said: Sequence[StoredMessage], owner_id: str) -> str:
         """What the model answers, its first line at least.
 
         The prompt begins as that of the next turn will, so that a local engine has read most of it already; an endpoint
-        may have to be paid for each token.
+        may have to be paid for each token, so it gets long messages shortened, and pictures by their names.
         """
         model = reply.model or ""
-        if self._kind(model) != "llama_cpp":
-            said = [replace(message, content=_shortened(message.content)) for message in said]
-        system = reply.context.system if reply.context else ""
-        asked = [*said, Message("user", INSTRUCTIONS[_is_chinese(said[0].content)])]
-        messages = [Message("system", system), *asked] if system.strip() else asked
         async with self._pool.engine(model) as engine:
-            prompter = await self._prompters.of(engine)
+            prompter = await self._prompters.of(engine, vision=self._pool.spec(model).vision)
+        read = prompter.messages(said)
+        if self._kind(model) != "llama_cpp":
+            read = [Message(each.role, _shortened(each.as_message().content)) for each in said]
+        system = reply.context.system if reply.context else ""
+        asked = [*read, Message("user", INSTRUCTIONS[_is_chinese(read[0].content)])]
+        messages = [Message("system", system), *asked] if system.strip() else asked
         params = replace(PARAMS, stop=PLAIN_STOP) if prompter.plain else PARAMS
         text, tags = "", ThinkTags()
         work = self._pool.generate(model, prompter.prompt(messages), params, owner=owner_id)

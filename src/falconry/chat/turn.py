@@ -143,7 +143,8 @@ class Turn:
     async def _generate_once(self) -> None:
         async with self._pool.engine(self._request.model, on_wait=self._show_loading) as engine:
             self._show_loading(None)
-            prompter = await self._prompters.of(engine)
+            vision = self._pool.spec(self._request.model).vision
+            prompter = await self._prompters.of(engine, vision=vision)
             context_length = await engine.context_length()
             before = self._text
             try:

@@ -224,7 +224,9 @@ class Comparisons(Judging):
 
 
 def _tellable(error: BaseException, state: State) -> BaseException:
-    """An error as the asker may see it: that a model is gone would tell its name."""
+    """An error of all models as the asker may see it: that a model is gone would tell its name."""
     if isinstance(error, ModelNotFound) and state.comparison.hidden:
         return NotFound(str(HIDDEN_FAILURE["message"]), code="hidden_failure")
+    if isinstance(error, FalconryError) and error.code == "model_cannot_see":
+        return InvalidRequest("None of these models can see pictures. Take the pictures out.", code="none_can_see")
     return error

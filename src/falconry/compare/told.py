@@ -12,7 +12,6 @@ from falconry.compare.rounds import Answer, Round, Shown, State, shown
 from falconry.compare.statistics import PairResult, Results
 from falconry.errors import FalconryError
 from falconry.messages import StoredMessage
-from falconry.storage.rows import file_values
 from falconry.storage.votes import Comparison, Vote
 
 NOT_ASKED = FalconryError("Falconry ended before this model was asked.", code="not_asked").as_dict()
@@ -55,7 +54,7 @@ def state_json(state: State) -> dict[str, object]:
 def question_json(asked: Round) -> dict[str, object]:
     """What was asked, and the files beside it."""
     question = asked.question
-    files = [file_values(file) for file in question.attachments]
+    files = [file.about() for file in question.attachments]
     return {"content": question.content, "created_at": question.created_at.isoformat(), "attachments": files}
 
 

@@ -23,7 +23,7 @@ def endpoint_spec(choice: Choice, settings: Settings) -> ModelSpec:
         identity=choice.endpoint,
         mark=choice.problem,
         context_length=choice.context_length,
-        vision=choice.vision,
+        vision=choice.vision if choice.endpoint.kind != "tgi" else False,
     )
 
 

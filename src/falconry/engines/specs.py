@@ -32,7 +32,8 @@ class ModelSpec:
         too_large: the error for a machine with so many bytes free, with what could be done about it.
         problem: why it cannot be used.
         mark: what was wrong with it when it was last looked at; it may be asked all the same.
-        quantization, parameters, context_length, vision: what its header says; the context as it was trained.
+        quantization, parameters, context_length: what its header says; the context as it was trained.
+        vision: it sees pictures; None where its server does not tell.
         keep: so small that it is neither refused nor unloaded for being idle.
     """
 
@@ -54,7 +55,7 @@ class ModelSpec:
     quantization: str | None = None
     parameters: int | None = None
     context_length: int | None = None
-    vision: bool = False
+    vision: bool | None = False
     keep: bool = False
 
     @property

@@ -48,7 +48,10 @@ SECURITY_HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 )
+SANDBOX = "default-src 'none'; sandbox"
+"""For what people have uploaded, on top of our policy: a document of nobody's, which loads and does nothing."""
 _OURS = frozenset(name for name, _ in SECURITY_HEADERS)
+_STRICTER = (b"content-security-policy", SANDBOX.encode())
 _HOST = re.compile(rb"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:(?P<port>[0-9]{1,5}))?")
 _MODEL_PATH = re.compile(rb"/v1/models/[a-z0-9_:@+-][a-z0-9._:@+-]*(?:%2f[a-z0-9_:@+-][a-z0-9._:@+-]*)+")
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
@@ -185,7 +188,7 @@ def _with_headers(send: Send, *more: tuple[bytes, bytes]) -> Send:
     async def wrapped(message: Message) -> None:
         if message["type"] == "http.response.start":
             given = message.get("headers", [])
-            kept = [(key, value) for key, value in given if key.lower() not in _OURS]
+            kept = [(key, value) for key, value in given if key.lower() not in _OURS or (key, value) == _STRICTER]
             # What JSON says is somebody's own, and browsers and proxies keep what does not forbid it.
             if _values(given, b"content-type")[:1] == [b"application/json"] and not _values(given, b"cache-control"):
                 kept.append((b"cache-control", b"no-store"))

@@ -15,7 +15,6 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, ins
 
 from falconry.errors import NotAuthenticated, NotFound
 from falconry.storage.attachments import attach
-from falconry.storage.rows import file_values
 from falconry.storage.tables import attachments, comparisons, conversations, messages, users, votes
 from falconry.storage.values import new_id, storable
 from falconry.storage.votes import Comparison, Votes, columns_of, to_comparison
@@ -137,7 +136,7 @@ class ComparisonStore(Votes):
             asked = {"id": new_id(), "parent_id": head, "depth": depth, "role": "user", "status": "complete"}
             reply = {"id": new_id(), "parent_id": asked["id"], "depth": depth + 1, "role": "assistant"}
             failed = {"content": "", "status": "failed", "model": model, "error": dict(error)}
-            beside = [file_values(file) for file in attach(c, self._owner_id, column, files)] or None
+            beside = [file.about() for file in attach(c, self._owner_id, column, files)] or None
             c.execute(insert(messages).values(common | asked | {"content": storable(content), "attachments": beside}))
             c.execute(insert(messages).values(common | reply | failed))
             moved = {"head_id": reply["id"], "updated_at": now, "version": conversations.c.version + 1}

@@ -249,7 +249,7 @@ class Messages(Scoped):
     async def transcript(self, last_id: str, *, until: str | None = None) -> list[StoredMessage]:
         """What was said on the branch that ends with a message, oldest first, without numbers and settings.
 
-        With the texts of the files beside it.
+        With what is in the files beside it.
 
         Args:
             until: the oldest message that is wanted; None for all of them.

@@ -13,8 +13,14 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from falconry.errors import StorageError
 
-HEAD = "0004"
-REVISIONS = ("0001", "0002", "0003", "0004")  # oldest first; a test compares them with the files in migrations/versions
+HEAD = "0005"
+REVISIONS = (
+    "0001",
+    "0002",
+    "0003",
+    "0004",
+    "0005",
+)  # oldest first; a test compares them with the files in migrations/versions
 POSTGRES_LOCK = 0x46414C43  # "FALC": one process migrates, the others wait
 
 

@@ -33,16 +33,11 @@ def message_values(message: StoredMessage) -> dict[str, object]:
         "first_seconds": message.first_seconds,
         "thinking_seconds": message.thinking_seconds,
         "created_at": message.created_at,
-        "attachments": [file_values(file) for file in message.attachments] or None,
+        "attachments": [file.about() for file in message.attachments] or None,
         "persona": storable(message.persona) if message.persona else None,
         "rating": message.rating,
         "correction": message.correction,
     }
-
-
-def file_values(file: Attachment) -> dict[str, object]:
-    """What a message keeps of a file; the text has its own table."""
-    return {name: value for name, value in asdict(file).items() if name != "text"}
 
 
 def to_message(row: Row[Any]) -> StoredMessage:

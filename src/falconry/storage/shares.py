@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, delete, func, insert, select
@@ -12,12 +12,14 @@ from sqlalchemy import Connection, delete, func, insert, select
 from falconry.errors import InvalidRequest, NotFound
 from falconry.messages import Conversation, StoredMessage
 from falconry.storage import tree
+from falconry.storage.attachments import with_contents
 from falconry.storage.rows import to_conversation
 from falconry.storage.scope import Scoped
 from falconry.storage.tables import conversations, shares
 from falconry.storage.values import new_id
 
 MOST_SHARES = 20  # of one conversation
+MOST_SHARED_BYTES = 16 * 2**20  # of the pictures of one page; older ones are named
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class SharedConversation:
-    """What a link shows: the branch that was on show when it was made."""
+    """What a link shows: the branch that was on show when it was made, and of the files beside it the pictures."""
 
     conversation: Conversation
     messages: tuple[StoredMessage, ...]
@@ -99,12 +101,17 @@ class Shares(Scoped):
                 .where(conversations.c.owner_id.is_not(None))
             )
             row = c.execute(query).first()
-            messages = tuple(tree.ancestors(c, row.shared_head)) if row is not None else ()
+            said = tree.ancestors(c, row.shared_head) if row is not None else []
+            messages = tuple(with_contents(c, [_with_pictures_only(each) for each in said], most=MOST_SHARED_BYTES))
             if row is None or not messages:
                 raise NotFound("This link does not lead to anything, or not any more.", code="share_not_found")
             return SharedConversation(to_conversation(row), messages, row.shared_at)
 
         return await self._db.read(run)
+
+
+def _with_pictures_only(message: StoredMessage) -> StoredMessage:
+    return replace(message, attachments=tuple(file for file in message.attachments if file.is_picture))
 
 
 def _hash(token: str) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     String,
@@ -200,6 +201,7 @@ attachments = Table(
     Column("size", Integer, nullable=False),  # bytes of the file
     Column("text", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("picture", LargeBinary),  # the whole file, of a picture only
     Index("ix_attachments_owner_id", "owner_id"),
 )
 

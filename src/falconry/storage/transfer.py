@@ -14,6 +14,7 @@ from sqlalchemy import Connection, insert, select
 
 from falconry.errors import NotAuthenticated
 from falconry.messages import Attachment, Conversation, StoredMessage
+from falconry.storage.attachments import image_of
 from falconry.storage.rows import message_values, to_conversation, to_message
 from falconry.storage.scope import Scoped
 from falconry.storage.tables import attachments, conversations, folders, messages, users
@@ -37,7 +38,7 @@ class Tree:
 
     Attributes:
         messages: parents before their children.
-        files: those of all its messages, with their texts.
+        files: those of all its messages, with what is in them.
         origin: by what name it is known where it came from; None where it was begun here.
         folder: the name of its folder.
     """
@@ -95,7 +96,7 @@ class TransferStore(Scoped):
             .order_by(messages.c.depth, messages.c.created_at, messages.c.id)
         )
         files = (
-            select(attachments)
+            select(*(attachments.c[name] for name in ("id", "name", "media_type", "size", "text", "picture")))
             .where(attachments.c.conversation_id == conversation_id)
             .order_by(attachments.c.created_at, attachments.c.id)
         )
@@ -104,7 +105,9 @@ class TransferStore(Scoped):
             to_conversation(row),
             tuple(TreeMessage(to_message(each), each.rated_at, each.left_at) for each in c.execute(said)),
             tuple(
-                Attachment(each.id, each.name, each.media_type, each.size, len(each.text), each.text)
+                Attachment(
+                    each.id, each.name, each.media_type, each.size, len(each.text), each.text, image_of(each.picture)
+                )
                 for each in c.execute(files)
             ),
             row.source,
@@ -176,6 +179,7 @@ class TransferStore(Scoped):
                 "media_type": storable(file.media_type),
                 "size": file.size,
                 "text": storable(file.text),
+                "picture": file.image.data if file.image else None,
                 "created_at": old.created_at + timedelta(microseconds=place),  # which keeps their order
             }
             for place, file in enumerate(tree.files)

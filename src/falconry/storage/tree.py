@@ -15,7 +15,7 @@ from sqlalchemy import CTE, ColumnElement, Connection, Select, delete, exists, f
 
 from falconry.errors import ReplyNotFound
 from falconry.messages import StoredMessage
-from falconry.storage.attachments import with_texts
+from falconry.storage.attachments import with_contents
 from falconry.storage.rows import to_attachments, to_message
 from falconry.storage.tables import attachments, conversations, messages
 
@@ -78,7 +78,7 @@ def transcript(c: Connection, last_id: str, until: str | None) -> list[StoredMes
     )
     rows = c.execute(select(*columns).join(walk, walk.c.id == said.id).order_by(said.depth)).all()
     path = [StoredMessage(*row[:6], depth=row[6], attachments=to_attachments(row[7])) for row in rows]
-    return with_texts(c, path) if any(row[7] for row in rows) else path
+    return with_contents(c, path) if any(row[7] for row in rows) else path
 
 
 def is_above(c: Connection, message_id: str, last_id: str | None) -> bool:

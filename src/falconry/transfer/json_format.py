@@ -6,6 +6,7 @@ there was such a field; one that nobody knows is passed over.
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import asdict
@@ -13,7 +14,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 from falconry import __version__
-from falconry.messages import Attachment, ContextUse, Conversation, Grammar, SamplingParams, StoredMessage, Usage
+from falconry.errors import InvalidRequest
+from falconry.messages import (
+    PICTURE_TYPES,
+    Attachment,
+    ContextUse,
+    Conversation,
+    Grammar,
+    Image,
+    SamplingParams,
+    StoredMessage,
+    Usage,
+)
+from falconry.protocols.images import MOST_BYTES, read_base64
 from falconry.storage.transfer import Tree, TreeMessage
 from falconry.transfer.fields import Fields
 from falconry.transfer.refusals import ImportRefused, wrong_value
@@ -63,13 +76,18 @@ def tree_pieces(tree: Tree) -> Iterator[str]:
     }
     yield _json(head)[:-1] + ',"files":['
     for place, file in enumerate(tree.files):
-        yield ("," if place else "") + _json(
-            {name: value for name, value in asdict(file).items() if name != "characters"}
-        )
+        yield ("," if place else "") + _json(_file(file))
     yield '],"messages":['
     for place, each in enumerate(tree.messages):
         yield ("," if place else "") + _json(_message(each))
     yield "]}"
+
+
+def _file(file: Attachment) -> dict[str, object]:
+    facts = {"id": file.id, "name": file.name, "media_type": file.media_type, "size": file.size}
+    if file.image is not None:
+        return {**facts, "data": base64.b64encode(file.image.data).decode()}
+    return {**facts, "text": file.text}
 
 
 def _message(each: TreeMessage) -> dict[str, Any]:
@@ -165,15 +183,26 @@ def read_tree(fields: Fields) -> Tree:
 
 
 def _read_file(fields: Fields) -> Attachment:
+    file_id, name = fields.text("id", 1, 200), fields.text("name", 0, 1000)
+    if fields.values.get("data") is not None:
+        image = _read_picture(fields)
+        return Attachment(file_id, name, image.media_type, len(image.data), 0, image=image)
     text = fields.text("text", 0, default="")
-    return Attachment(
-        fields.text("id", 1, 200),
-        fields.text("name", 0, 1000),
-        fields.text("media_type", 0, 200, default="text/plain"),
-        fields.integer("size", 0, 2**31 - 1, default=0),
-        len(text),
-        text,
-    )
+    media_type = fields.text("media_type", 0, 200, default="text/plain")
+    size = fields.integer("size", 0, 2**31 - 1, default=0)
+    # What is no picture must not be taken for one.
+    return Attachment(file_id, name, "text/plain" if media_type in PICTURE_TYPES else media_type, size, len(text), text)
+
+
+def _read_picture(fields: Fields) -> Image:
+    """By its content, whatever the file says of it."""
+    try:
+        image = read_base64(fields.text("data", 1, 2 * MOST_BYTES), fields.where)
+    except InvalidRequest as error:
+        raise wrong_value(fields.where, "data") from error
+    if image.media_type not in PICTURE_TYPES:
+        raise wrong_value(fields.where, "data")
+    return image
 
 
 def _read_message(fields: Fields, conversation_id: str, files: Mapping[str, Attachment]) -> TreeMessage:

@@ -46,7 +46,7 @@ def to_markdown(tree: Tree, language: Language) -> Iterator[str]:
     for message in branch(tree):
         yield f"\n---\n\n**{_line(_who(message, language))}** · {_time(message.created_at)}\n\n"
         for file in message.attachments:
-            yield f"📎 {_line(file.name)}\n\n"
+            yield f"{'🖼️' if file.is_picture else '📎'} {_line(file.name)}\n\n"
         if message.thinking.strip():
             thought = translate("web.thought", language)
             yield f"<details><summary>{thought}</summary>\n\n{message.thinking.strip()}\n\n</details>\n\n"

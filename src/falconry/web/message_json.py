@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from falconry.i18n import Language, error_text
-from falconry.messages import Attachment, StoredMessage
+from falconry.messages import StoredMessage
 from falconry.web.markdown import render_blocks
 
 
@@ -26,7 +25,7 @@ def message_json(message: StoredMessage, language: Language, versions: Sequence[
         "versions": list(versions),
     }
     if message.role != "assistant":
-        return shown | {"attachments": [_file_json(file) for file in message.attachments]}
+        return shown | {"attachments": [file.about() for file in message.attachments]}
     tokens = message.usage.completion_tokens if message.usage else None
     return shown | {
         "html": render_blocks(message.content),
@@ -46,7 +45,3 @@ def message_json(message: StoredMessage, language: Language, versions: Sequence[
         "rating": message.rating,
         "correction": message.correction,
     }
-
-
-def _file_json(file: Attachment) -> dict[str, object]:
-    return {name: value for name, value in asdict(file).items() if name != "text"}

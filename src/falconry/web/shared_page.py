@@ -1,6 +1,7 @@
 """A conversation that somebody has shared: a page from the server, to be read by anybody who has its link.
 
-It shows what was said and by which model, and nothing else: no system message, no settings, no thoughts, no files.
+It shows what was said and by which model, the pictures beside it, and nothing else: no system message, no settings, no
+thoughts, no other files. The pictures are in the page itself, so that they end with the link.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from fastapi.responses import Response
 from falconry.errors import NotFound
 from falconry.gate.identity import language_of
 from falconry.gate.marks import public
-from falconry.messages import StoredMessage
+from falconry.messages import Attachment, StoredMessage
+from falconry.protocols.images import as_data_uri
 from falconry.services import Services
 from falconry.storage.shares import SharedConversation, Shares
 from falconry.web.markdown import render_blocks
@@ -75,14 +77,22 @@ def _body(request: Request, texts: Texts, found: SharedConversation) -> str:
 
 def _turn(message: StoredMessage, texts: Texts) -> str:
     if message.role == "user":
-        bubble = f'<div class="f-bubble">{escape(message.content)}</div>'
-        return f'<article class="f-turn f-question" aria-label="{texts("you")}">{bubble}</article>'
+        pictures = "".join(f"<li>{_picture(file)}</li>" for file in message.attachments)
+        beside = f'<ul class="f-attached">{pictures}</ul>' if pictures else ""
+        bubble = f'<div class="f-bubble">{escape(message.content)}</div>' if message.content.strip() else ""
+        return f'<article class="f-turn f-question" aria-label="{texts("you")}">{beside}{bubble}</article>'
     blocks = "".join(f'<div class="f-block">{html}</div>' for html in render_blocks(message.content))
     name = escape(message.model or "") or texts("assistant")
     return (
         f'<article class="f-turn" aria-label="{name}"><p class="shared-who">{name}</p>'
         f'<div class="f-blocks">{blocks}</div>{_ending(message, texts)}</article>'
     )
+
+
+def _picture(file: Attachment) -> str:
+    if file.image is None:
+        return escape(file.as_text())
+    return f'<img class="shared-picture" src="{as_data_uri(file.image)}" alt="{escape(file.name)}">'
 
 
 def _ending(message: StoredMessage, texts: Texts) -> str:

@@ -1,10 +1,11 @@
-// The files beside a question: a chip for each, which shows the text that the model reads.
+// The files beside a question: a chip for each, which shows the text that the model reads, and the pictures themselves.
 import { getText } from "./api.js";
 import { button, copy, dialog, el, fileSize, icon, t } from "./dom.js";
+import { isPicture, thumbnail } from "./pictures.js";
 
-/** A list of chips. A file is {id, name, size, characters}; with `remove(file)` each can be taken away. */
+/** A list of chips. A file is {id, name, media_type, size, characters}; with `remove(file)` each can be taken away. */
 export function attached(files, remove = null) {
-  const entry = (file) => el("li", {}, chip(file), remove && button(t("attached_remove", { name: file.name }), "close", () => remove(file)));
+  const entry = (file) => el("li", {}, isPicture(file) ? thumbnail(file) : chip(file), remove && button(t("attached_remove", { name: file.name }), "close", () => remove(file)));
   return el("ul", { className: "f-attached", aria: { label: t("attached_files") } }, ...files.map(entry));
 }
 

@@ -231,7 +231,8 @@ const actions = { ...messageActions(page), suggest: (text) => ask(text, []) };
 
 export async function mount(element) {
   log = new Log(element, actions);
-  composer = new Composer({ send, stop, clear, changed: () => gauge.measure() });
+  composer = new Composer({ send, stop, clear, changed: () => gauge.measure(), blind: models.blind });
+  models.onChoice(() => composer.refresh());
   gauge.connect(() => ({
     id: open.id,
     draft: composer.value,

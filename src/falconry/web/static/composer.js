@@ -15,8 +15,9 @@ const LONG_PASTE = 4000; // characters, from which on a pasted text is a file
 const touch = matchMedia("(hover: none) and (pointer: coarse)");
 
 export class Composer {
-  constructor({ send, stop, clear, changed }) {
-    this.actions = { send, stop, clear, changed };
+  /** `blind` gives the title of the model that will answer, where it sees no pictures. */
+  constructor({ send, stop, clear, changed, blind = () => null }) {
+    this.actions = { send, stop, clear, changed, blind };
     this.id = null;
     this.composed = null; // when an input method has ended, and its key is still to come
     this.confirmed = false; // whether its last key was Enter
@@ -35,7 +36,8 @@ export class Composer {
     this.menu = new SlashMenu(this.box, { insert: (text) => this.insert(text), personaTaken: () => this.box.focus() });
     this.fill = new FillIn(this.box);
     this.persona = el("div", { className: "f-persona-chip", hidden: true });
-    card.prepend(this.persona, this.tray.element);
+    this.unseen = el("p", { className: "f-unseen", hidden: true, role: "status" });
+    card.prepend(this.persona, this.tray.element, this.unseen);
     card.append(this.menu.element);
     this.addButtons(buttons);
     this.listen();
@@ -141,6 +143,7 @@ export class Composer {
     if (this.running) return;
     if (this.tray.uploading) return void notice(t("files_wait"), { seconds: 4 });
     if (this.tray.failed) return void notice(t("files_failed"), { seconds: 6 });
+    if (!this.unseen.hidden) return void notice(this.unseen.textContent, { seconds: 6 });
     this.menu.close();
     this.fill.end();
     const before = this.tray.files.length;
@@ -268,9 +271,12 @@ export class Composer {
   refresh() {
     if (!this.tray) return;
     const { uploading, failed, files } = this.tray;
-    const sendable = !uploading && !failed && (this.box.value.trim() || files.length);
+    const blind = this.tray.pictures.length ? this.actions.blind() : null;
+    this.unseen.hidden = blind === null;
+    this.unseen.textContent = blind === null ? "" : t("pictures_unseen", { model: blind });
+    const sendable = !uploading && !failed && blind === null && (this.box.value.trim() || files.length);
     this.submit.setAttribute("aria-disabled", String(!sendable));
-    this.submit.title = uploading ? t("files_wait") : failed ? t("files_failed") : "";
+    this.submit.title = uploading ? t("files_wait") : failed ? t("files_failed") : this.unseen.textContent;
   }
 
   focus() {

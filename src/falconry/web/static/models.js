@@ -15,6 +15,11 @@ const listeners = new Set();
 export const current = () => chosen;
 export const list = () => models;
 export const supports = () => supportsOf(chosen);
+/** The title of the chosen model, where it is known to see no pictures; else null. */
+export function blind() {
+  const model = known.find(chosen);
+  return model?.vision === false ? model.title : null;
+}
 export const onChoice = (listener) => listeners.add(listener);
 
 const supportsOf = (name) => asked.get(name) ?? models.find((model) => model.name === name)?.supports ?? null;

@@ -2,6 +2,7 @@
 import { getText, send } from "./api.js";
 import { announce, button, el, fileSize, icon, notice, t } from "./dom.js";
 import { addLater } from "./drafts.js";
+import { isPicture, prepared, saysPicture, thumbnail } from "./pictures.js";
 import { limits, unsent, upload } from "./upload.js";
 
 export class Tray {
@@ -19,6 +20,10 @@ export class Tray {
     return this.chips.filter(({ state }) => state === "ready").map(({ file }) => file);
   }
 
+  get pictures() {
+    return this.files.filter(isPicture);
+  }
+
   get uploading() {
     return this.chips.some(({ state }) => state === "uploading");
   }
@@ -29,10 +34,15 @@ export class Tray {
 
   /** Attaches files as the browser has them. `pasted`: a text that was too long for the box. */
   async add(files, { pasted = false } = {}) {
-    const { files: most } = await limits().catch(() => ({ files: 20 }));
+    const { files: most, pictures: mostPictures } = await limits().catch(() => ({ files: 20, pictures: 16 }));
     const room = Math.max(0, most - this.chips.length);
     if (files.length > room) notice(t("files_too_many", { most }), { kind: "error" });
+    let left = mostPictures - this.chips.filter(({ picture }) => picture).length;
     for (const source of [...files].slice(0, room)) {
+      if (saysPicture(source) && --left < 0) {
+        notice(t("pictures_too_many", { most: mostPictures }), { kind: "error" });
+        continue;
+      }
       const chip = new Chip(this, { name: source.name, size: source.size, pasted }, source);
       this.put(chip);
       chip.begin();
@@ -100,6 +110,7 @@ class Chip {
   /** `file` is what is known of it, with an id where it is uploaded; `source` the browser's File. */
   constructor(tray, file, source = null) {
     Object.assign(this, { tray, file, source, owner: tray.owner, state: file.id ? "ready" : "uploading" });
+    this.sign = icon("file");
     this.name = el("bdi", { className: "f-upload-name" });
     this.facts = el("span", { className: "f-upload-facts" });
     this.bar = el("progress", { max: 1, value: 0, aria: { label: t("file_uploading", { name: file.name }) } });
@@ -108,7 +119,7 @@ class Chip {
     this.removing = button(t("file_remove", { name: file.name }), "close", () => this.tray.remove(this) ?? this.tray.putBack(""));
     this.element = el(
       "li", { className: "f-upload" },
-      icon("file"),
+      this.sign,
       el("span", { className: "f-upload-text" }, this.name, this.facts),
       this.bar, this.back, this.retry, this.removing,
     );
@@ -120,7 +131,7 @@ class Chip {
     this.bar.removeAttribute("value"); // that it is being read takes a moment more than to send it
     this.show();
     this.tray.changed();
-    const { done, abort } = upload(this.source, (share) => { if (share < 1) this.bar.value = share; else this.bar.removeAttribute("value"); });
+    const { done, abort } = upload(() => this.wanted(), (share) => { if (share < 1) this.bar.value = share; else this.bar.removeAttribute("value"); });
     this.abort = abort;
     try {
       this.file = { ...(await done), pasted: this.file.pasted };
@@ -130,11 +141,21 @@ class Chip {
       announce(t("file_attached", { name: this.file.name }));
     } catch (error) {
       if (error.name === "AbortError") return;
-      this.retriable = !/^(file|pdf)_|^request_too_large$/.test(error.code ?? "");
+      this.retriable = !/^(file|pdf|picture)_|^request_too_large$/.test(error.code ?? "");
       this.fail(error.message);
     }
     this.abort = null;
     this.tray.changed();
+  }
+
+  /** The file to upload. */
+  async wanted() {
+    this.fit ??= await prepared(this.source);
+    return this.fit;
+  }
+
+  get picture() {
+    return isPicture(this.file) || Boolean(this.source && saysPicture(this.source));
   }
 
   fail(reason) {
@@ -163,10 +184,13 @@ class Chip {
     const { name, size, characters, warning, pasted } = this.file;
     this.name.textContent = this.name.title = name.replace(/\p{C}/gu, ""); // the server's own one comes later
     this.element.dataset.state = this.state;
+    const sign = this.state === "ready" && isPicture(this.file) ? thumbnail(this.file) : icon("file");
+    this.sign.replaceWith(sign);
+    this.sign = sign;
     this.bar.hidden = this.state !== "uploading";
     this.retry.hidden = this.state !== "failed" || !this.source || !this.retriable;
     this.back.hidden = !pasted || this.state === "uploading";
-    const counted = characters === undefined ? null : t("characters", { count: characters.toLocaleString() });
+    const counted = characters === undefined || isPicture(this.file) ? null : t("characters", { count: characters.toLocaleString() });
     const facts = [fileSize(size), counted].filter(Boolean).join(" · ");
     this.facts.textContent = this.state === "failed" ? this.reason : [facts, warning].filter(Boolean).join(" · ");
     const told = this.state === "failed" ? "failure" : warning && this.state === "ready" ? "warning" : null;

@@ -19,9 +19,9 @@ export async function unsent() {
   return new Set((await get("/api/attachments")).attachments.map(({ id }) => id));
 }
 
-/** Sends one file. Gives {done, abort}: a promise of what the server made of it, and a way to give up. */
-export function upload(file, onProgress) {
-  const job = { file, onProgress, request: new XMLHttpRequest(), given_up: false };
+/** Sends the file that `make` gives. Gives {done, abort}: a promise of what the server made of it, and a way to give up. */
+export function upload(make, onProgress) {
+  const job = { make, onProgress, request: new XMLHttpRequest(), given_up: false };
   const done = new Promise((resolve, reject) => Object.assign(job, { resolve, reject }));
   waiting.push(job);
   next();
@@ -44,8 +44,11 @@ function next() {
   }
 }
 
-async function send({ file, onProgress, request }) {
+async function send(job) {
+  const { make, onProgress, request } = job;
   const { bytes } = await limits();
+  const file = await make();
+  if (job.given_up) throw new DOMException("given up", "AbortError");
   // A server that refuses a large body hangs up, which a browser cannot tell from a server that is gone.
   if (file.size > bytes) throw new Refused("request_too_large", t("file_too_large", { size: fileSize(file.size), limit: fileSize(bytes) }));
   request.open("POST", `/api/attachments?name=${encodeURIComponent(file.name)}`);

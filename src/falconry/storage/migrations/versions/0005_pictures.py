@@ -1,0 +1,13 @@
+"""Pictures beside messages."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("attachments", sa.Column("picture", sa.LargeBinary))
