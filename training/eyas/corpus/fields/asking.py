@@ -95,7 +95,9 @@ def tidy(text: str, lang: Lang) -> str:
 def is_plural(topic: str) -> bool:
     """Whether an English topic is in the plural."""
     last = re.split(" (?:of|in|below|behind|beside|at|like|for|with|from|that|on) ", topic.lower().strip(" ?."))[0]
-    return last.endswith("s") and not last.startswith(("a ", "an ")) and not last.endswith(("ss", "us", "is", "ics", "as"))
+    return (
+        last.endswith("s") and not last.startswith(("a ", "an ")) and not last.endswith(("ss", "us", "is", "ics", "as"))
+    )
 
 
 def about(topic: str, lang: Lang, rng: random.Random, file: str = "asking", heading: str = "topic") -> str:

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import random
 
-from training.eyas.corpus import unknown
-from training.eyas.corpus.fields.asking import Talk, Turn, beyond_talk, big, frame, help_talk, other, said, typed, went_on
+from training.eyas.corpus.fields.asking import (
+    Talk,
+    Turn,
+    beyond_talk,
+    big,
+    frame,
+    help_talk,
+    other,
+    said,
+    typed,
+    went_on,
+)
 from training.eyas.corpus.grammar import Lang
 from training.eyas.corpus.tables import rows
 
@@ -84,7 +94,10 @@ def commands(lang: Lang, rng: random.Random) -> list[Turn]:
 def flags(lang: Lang, rng: random.Random) -> list[Turn]:
     """The options of commands."""
     flag, command, en, zh = rng.choice(rows("guide_flags"))
-    answers: dict[Lang, str] = {"en": f"`{flag}` {third(en)}: `{command} {flag}`.", "zh": f"`{flag}` 用来{zh}：`{command} {flag}`。"}
+    answers: dict[Lang, str] = {
+        "en": f"`{flag}` {third(en)}: `{command} {flag}`.",
+        "zh": f"`{flag}` 用来{zh}：`{command} {flag}`。",
+    }
     heading = rng.choice(("flag what", "flag which"))
     asked = question(heading, lang, rng, n=flag, c=command, v=en if lang == "en" else zh)
     return go_on([(asked, answers[lang])], answers, [], lang, rng)
@@ -103,7 +116,10 @@ def settings(lang: Lang, rng: random.Random) -> list[Turn]:
     name, variable = row[0], row[1]
     answers: dict[Lang, str] = {"en": setting_answer(row, "en"), "zh": setting_answer(row, "zh")}
     default: dict[Lang, str] = {"en": f"The default of `{name}` is {row[2]}.", "zh": f"`{name}` 的默认值：{row[3]}。"}
-    by: dict[Lang, str] = {"en": f"The environment variable of `{name}` is `{variable}`.", "zh": f"`{name}` 的环境变量是 `{variable}`。"}
+    by: dict[Lang, str] = {
+        "en": f"The environment variable of `{name}` is `{variable}`.",
+        "zh": f"`{name}` 的环境变量是 `{variable}`。",
+    }
     draw = rng.random()
     column = 4 if lang == "en" else 5
     if draw < 0.4:
@@ -117,9 +133,14 @@ def settings(lang: Lang, rng: random.Random) -> list[Turn]:
     else:
         turns = [judged(name, row[column], second[column], answers[lang], lang, rng)]
     asked = {
-        "en": (rng.choice(("and the default?", "what is its default?", "default?", "and by default?")),
-               rng.choice(("and the environment variable?", "which variable is that?", "and as a variable?"))),
-        "zh": (rng.choice(("默认值呢？", "默认是多少？", "那默认值是什么")), rng.choice(("环境变量呢？", "对应的环境变量是什么？", "用环境变量怎么设"))),
+        "en": (
+            rng.choice(("and the default?", "what is its default?", "default?", "and by default?")),
+            rng.choice(("and the environment variable?", "which variable is that?", "and as a variable?")),
+        ),
+        "zh": (
+            rng.choice(("默认值呢？", "默认是多少？", "那默认值是什么")),
+            rng.choice(("环境变量呢？", "对应的环境变量是什么？", "用环境变量怎么设")),
+        ),
     }[lang]
     more = [(asked[0], default[lang]), (asked[1], by[lang]), also(second[0], setting_answer(second, lang), lang, rng)]
     return go_on(turns, answers, more, lang, rng)
@@ -144,12 +165,22 @@ def params(lang: Lang, rng: random.Random) -> list[Turn]:
         if kind == "off":
             return question("param off", lang, rng, n=name), row[6 if lang == "en" else 9]
         if kind == "where":
-            end = f'{shown} is in the options at the right of the chat page (Alt+Shift+O).' if lang == "en" else f"{shown}在聊天页面右侧的选项里（Alt+Shift+O）。"
-            return question("param where", lang, rng, n=name), end.replace("sequences is", "sequences are").replace("tokens is", "tokens is")
+            end = (
+                f"{shown} is in the options at the right of the chat page (Alt+Shift+O)."
+                if lang == "en"
+                else f"{shown}在聊天页面右侧的选项里（Alt+Shift+O）。"
+            )
+            return question("param where", lang, rng, n=name), end.replace("sequences is", "sequences are").replace(
+                "tokens is", "tokens is"
+            )
         at = {("higher", "en"): 4, ("lower", "en"): 5, ("higher", "zh"): 7, ("lower", "zh"): 8}[kind, lang]
         if lang == "en":
-            return question(f"param {kind}", lang, rng, n=bare), f"With a {kind} {shown[:1].lower() + shown[1:]}, {row[at]}."
-        return question(f"param {kind}", lang, rng, n=name), f"{shown}调{'高' if kind == 'higher' else '低'}后，{row[at]}。"
+            return question(
+                f"param {kind}", lang, rng, n=bare
+            ), f"With a {kind} {shown[:1].lower() + shown[1:]}, {row[at]}."
+        return question(
+            f"param {kind}", lang, rng, n=name
+        ), f"{shown}调{'高' if kind == 'higher' else '低'}后，{row[at]}。"
 
     kinds = ["what", "what", "what", "off", "where", "where"] + ["higher", "higher", "lower", "lower"] * bool(row[4])
     kind = rng.choice(kinds)
@@ -157,10 +188,17 @@ def params(lang: Lang, rng: random.Random) -> list[Turn]:
     answers: dict[Lang, str] = {one: turns[0][1] if one == lang else turn(kind, one)[1] for one in ("en", "zh")}
     more = [also((second[0] if lang == "en" else second[1]).split(";")[0], what(second, lang), lang, rng)]
     if row[4]:
-        up = {"en": ("and higher?", "and if I raise it?", "higher?"), "zh": ("调高会怎样？", "那调高呢？", "大一点呢")}[lang]
-        down = {"en": ("and lower?", "and if I lower it?", "lower?"), "zh": ("调低会怎样？", "那调低呢？", "小一点呢")}[lang]
+        up = {"en": ("and higher?", "and if I raise it?", "higher?"), "zh": ("调高会怎样？", "那调高呢？", "大一点呢")}[
+            lang
+        ]
+        down = {"en": ("and lower?", "and if I lower it?", "lower?"), "zh": ("调低会怎样？", "那调低呢？", "小一点呢")}[
+            lang
+        ]
         more += [(rng.choice(up), turn("higher", lang)[1]), (rng.choice(down), turn("lower", lang)[1])]
-    where = {"en": ("where is it?", "where do I find it?", "and where?"), "zh": ("在哪里？", "在哪儿设置？", "哪里能找到？")}[lang]
+    where = {
+        "en": ("where is it?", "where do I find it?", "and where?"),
+        "zh": ("在哪里？", "在哪儿设置？", "哪里能找到？"),
+    }[lang]
     more.append((rng.choice(where), turn("where", lang)[1]))
     return go_on(turns, answers, more, lang, rng)
 
@@ -198,11 +236,17 @@ def buttons(lang: Lang, rng: random.Random) -> list[Turn]:
         spoken = row[1] if lang == "en" else row[0]
     if rng.random() < 0.6:
         turns, answers = [(question("button what", lang, rng, n=spoken), does[lang])], does
-        asked = {"en": ("where is it?", "and where do I find it?", "where?"), "zh": ("在哪里？", "它在哪儿？", "在什么地方")}[lang]
+        asked = {
+            "en": ("where is it?", "and where do I find it?", "where?"),
+            "zh": ("在哪里？", "它在哪儿？", "在什么地方"),
+        }[lang]
         more = [(rng.choice(asked), stands[lang])]
     else:
         turns, answers = [(question("button where", lang, rng, n=spoken), stands[lang])], stands
-        asked = {"en": ("and what does it do?", "what is it for?", "what happens then?"), "zh": ("它是干什么的？", "有什么用？", "点了会怎样？")}[lang]
+        asked = {
+            "en": ("and what does it do?", "what is it for?", "what happens then?"),
+            "zh": ("它是干什么的？", "有什么用？", "点了会怎样？"),
+        }[lang]
         more = [(rng.choice(asked), does[lang])]
     end = f'"{second[0]}" {second[2]}.' if lang == "en" else f"点“{second[1]}”会{second[3]}。"
     more.append(also(f'"{second[0]}"' if lang == "en" else f"“{second[1]}”", end, lang, rng))
@@ -221,9 +265,17 @@ def personas(lang: Lang, rng: random.Random) -> list[Turn]:
     if rng.random() < 0.5:
         asked = question("persona who", lang, rng, n=row[0] if lang == "en" else row[2], h=row[1])
     else:
-        asked = question("persona which", lang, rng, v=(row[3] if lang == "en" else row[4]).split(", with")[0].split("，")[0])
-    end = f"The persona {second[0]} ({second[1]}) is for {second[3]}." if lang == "en" else f"角色“{second[2]}”（@{second[2]}）用于{second[4]}。"
-    return go_on([(asked, answers[lang])], answers, [also(second[0] if lang == "en" else second[2], end, lang, rng)], lang, rng)
+        asked = question(
+            "persona which", lang, rng, v=(row[3] if lang == "en" else row[4]).split(", with")[0].split("，")[0]
+        )
+    end = (
+        f"The persona {second[0]} ({second[1]}) is for {second[3]}."
+        if lang == "en"
+        else f"角色“{second[2]}”（@{second[2]}）用于{second[4]}。"
+    )
+    return go_on(
+        [(asked, answers[lang])], answers, [also(second[0] if lang == "en" else second[2], end, lang, rng)], lang, rng
+    )
 
 
 def pages(lang: Lang, rng: random.Random) -> list[Turn]:
@@ -243,8 +295,14 @@ def memory(lang: Lang, rng: random.Random) -> list[Turn]:
 
     def fits(row: list[str], lang: Lang) -> str:
         if lang == "en":
-            return f"With {row[0]} GB of memory, models of up to about {row[1]} billion parameters fit in four bits (Q4_K_M), for example {row[2]}. The Models page shows what fits your machine."
-        return f"{row[0]} GB 内存大约能放下四位量化（Q4_K_M）的 {row[1]}0 亿参数模型，例如 {row[3]}。“模型”页面会显示本机放得下哪些。"
+            return (
+                f"With {row[0]} GB of memory, models of up to about {row[1]} billion parameters fit in four bits "
+                f"(Q4_K_M), for example {row[2]}. The Models page shows what fits your machine."
+            )
+        return (
+            f"{row[0]} GB 内存大约能放下四位量化（Q4_K_M）的 {row[1]}0 亿参数模型，例如 {row[3]}。"
+            "“模型”页面会显示本机放得下哪些。"
+        )
 
     answers: dict[Lang, str] = {"en": fits(row, "en"), "zh": fits(row, "zh")}
     turns = [(question("memory", lang, rng, m=row[0]), answers[lang])]
@@ -254,15 +312,65 @@ def memory(lang: Lang, rng: random.Random) -> list[Turn]:
 
 def invented(lang: Lang, rng: random.Random) -> list[Turn]:
     """Commands and settings that do not exist."""
-    names = ("install", "update", "upgrade", "fly", "config", "login", "start", "stop", "train", "backup", "plugins", "cloud", "sync", "image", "voice", "agents", "web", "reset", "uninstall", "monitor")
+    names = (
+        "install",
+        "update",
+        "upgrade",
+        "fly",
+        "config",
+        "login",
+        "start",
+        "stop",
+        "train",
+        "backup",
+        "plugins",
+        "cloud",
+        "sync",
+        "image",
+        "voice",
+        "agents",
+        "web",
+        "reset",
+        "uninstall",
+        "monitor",
+    )
     if rng.random() < 0.5:
         name = f"falconry {rng.choice(names)}"
         asked = question("command what", lang, rng, n=name)
-        answer = f"I know no command `{name}`. `falconry --help` lists all commands." if lang == "en" else f"我不知道有 `{name}` 这个命令。`falconry --help` 会列出全部命令。"
+        answer = (
+            f"I know no command `{name}`. `falconry --help` lists all commands."
+            if lang == "en"
+            else f"我不知道有 `{name}` 这个命令。`falconry --help` 会列出全部命令。"
+        )
     else:
-        name = rng.choice(("auto_update", "max_users", "color_theme", "dark_mode", "gpu_layers", "beam_size", "voice_mode", "plugin_dir", "font_size", "proxy_url", "backup_days", "cloud_sync", "smtp_host", "image_size", "chat_speed", "secret_mode", "turbo", "email_alerts"))
+        name = rng.choice(
+            (
+                "auto_update",
+                "max_users",
+                "color_theme",
+                "dark_mode",
+                "gpu_layers",
+                "beam_size",
+                "voice_mode",
+                "plugin_dir",
+                "font_size",
+                "proxy_url",
+                "backup_days",
+                "cloud_sync",
+                "smtp_host",
+                "image_size",
+                "chat_speed",
+                "secret_mode",
+                "turbo",
+                "email_alerts",
+            )
+        )
         asked = question("setting what", lang, rng, n=name, e=f"FALCONRY_{name.upper()}")
-        answer = f"I know no setting `{name}`. All settings stand in docs/settings.md." if lang == "en" else f"我不知道有 `{name}` 这个设置。全部设置都写在 docs/settings.md 里。"
+        answer = (
+            f"I know no setting `{name}`. All settings stand in docs/settings.md."
+            if lang == "en"
+            else f"我不知道有 `{name}` 这个设置。全部设置都写在 docs/settings.md 里。"
+        )
     if rng.random() < 0.25:
         return [(asked, answer), (went_on("thanks", lang, rng), said("thanks", lang))]
     return [(asked, answer)]

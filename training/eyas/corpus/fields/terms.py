@@ -59,7 +59,9 @@ class Term:
 
     def clue(self, lang: Lang) -> str:
         """What it is, short enough to ask for the term."""
-        return re.split(r", (?:which|such as|strong|often|weights|many)|，(?:例如|常常|中英文|许多)", self.what[lang])[0]
+        return re.split(r", (?:which|such as|strong|often|weights|many)|，(?:例如|常常|中英文|许多)", self.what[lang])[
+            0
+        ]
 
 
 def spaced(name: str) -> str:
@@ -94,7 +96,22 @@ def asked_for(term: Term, lang: Lang, rng: random.Random) -> str:
 
 def follow(term: Term, lang: Lang, rng: random.Random) -> list[Turn]:
     """How a talk about a term goes on."""
-    kind = rng.choice(("short", "translate", "translate", "sure", "doubt", "thanks", "simple", "simple", "simple", "another", "another", "again"))
+    kind = rng.choice(
+        (
+            "short",
+            "translate",
+            "translate",
+            "sure",
+            "doubt",
+            "thanks",
+            "simple",
+            "simple",
+            "simple",
+            "another",
+            "another",
+            "again",
+        )
+    )
     if kind == "another":
         more = rng.choice(terms())
         name = rng.choice(more.names[lang])
@@ -130,15 +147,40 @@ def simple_talk(lang: Lang, rng: random.Random) -> list[Turn]:
     term = rng.choice(terms())
     name = rng.choice(term.names[lang])
     ways = {
-        "en": ("explain {t} to a child", "explain {t} like I am five", "how do I explain {t} to my grandmother?", "{t} in simple words", "{t} for children", "what is {t}, for a child of six?", "ELI5: {t}", "very simply: what is {t}?", "in plain words please: {t}", "I am eight years old. What is {t}?"),
-        "zh": ("怎么给孩子解释{t}？", "像给五岁孩子讲一样，解释一下{t}", "用大白话说说{t}", "怎么跟奶奶讲{t}？", "我八岁，{t}是什么？", "给小朋友讲讲{t}", "用最简单的话说，什么是{t}", "通俗地解释{t}", "打个比方说明{t}"),
+        "en": (
+            "explain {t} to a child",
+            "explain {t} like I am five",
+            "how do I explain {t} to my grandmother?",
+            "{t} in simple words",
+            "{t} for children",
+            "what is {t}, for a child of six?",
+            "ELI5: {t}",
+            "very simply: what is {t}?",
+            "in plain words please: {t}",
+            "I am eight years old. What is {t}?",
+        ),
+        "zh": (
+            "怎么给孩子解释{t}？",
+            "像给五岁孩子讲一样，解释一下{t}",
+            "用大白话说说{t}",
+            "怎么跟奶奶讲{t}？",
+            "我八岁，{t}是什么？",
+            "给小朋友讲讲{t}",
+            "用最简单的话说，什么是{t}",
+            "通俗地解释{t}",
+            "打个比方说明{t}",
+        ),
     }
     asked = rng.choice(ways[lang]).replace("{t}", spaced(name) if lang == "zh" else name)
     if lang == "en" and is_plural(name):
         asked = asked.replace("what is ", "what are ").replace("What is ", "What are ")
     turns = [(typed(asked.strip(), lang, rng), term.simply(lang))]
     if rng.random() < 0.3:
-        again = ("and for adults?", "and properly?", "and what is it really?", "now the exact definition") if lang == "en" else ("那正式的定义呢？", "给大人怎么讲？", "准确地说呢？", "再说得专业一点")
+        again = (
+            ("and for adults?", "and properly?", "and what is it really?", "now the exact definition")
+            if lang == "en"
+            else ("那正式的定义呢？", "给大人怎么讲？", "准确地说呢？", "再说得专业一点")
+        )
         turns.append((rng.choice(again), term.answer(lang)))
     return turns
 
@@ -164,7 +206,11 @@ def claim_talk(lang: Lang, rng: random.Random) -> list[Turn]:
         text = re.sub(rf"(?i)\bis ({re.escape(name)})", r"are \1", text)
     word = {"en": ("Yes: ", "No: "), "zh": ("对：", "不对：")}[lang][not true]
     definition = term.definition(lang)
-    if lang == "en" and re.match(r"(An?|The) [a-z]|[A-Z][a-z]+ [a-z]", definition) and definition.split()[0] not in KEEP:
+    if (
+        lang == "en"
+        and re.match(r"(An?|The) [a-z]|[A-Z][a-z]+ [a-z]", definition)
+        and definition.split()[0] not in KEEP
+    ):
         definition = definition[:1].lower() + definition[1:]
     turns = [(typed(text, lang, rng), word + definition)]
     if rng.random() < 0.35:
