@@ -93,6 +93,9 @@ export class EndpointForm {
   }
 
   submit(force) {
+    const boxes = [...this.found.querySelectorAll("input[type=checkbox]")];
+    // Without a list the server would offer all of them.
+    if (boxes.length && !boxes.some((box) => box.checked) && !this.model.input.value.trim()) return this.fail({ text: t("endpoint_choose_some") });
     return this.busy(force ? this.force : this.press, async () => {
       const name = this.name.input.value.trim() || this.free(nameFor(this.url.input.value.trim()));
       try {
