@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, Route, expect
 
 from falconry.app import create_app
 from falconry.models.catalog import CatalogModel, catalog
@@ -70,6 +70,34 @@ async def test_eight_gigabytes_and_chinese_lead_to_one_answer_which_is_remembere
     await page.reload()
     await expect(page.get_by_label("With memory of")).to_have_value(str(8 * GIB))
     await expect(best.get_by_role("heading")).to_have_text(chosen["name"])
+
+
+async def test_who_reads_chinese_is_advised_for_chinese_until_they_say_otherwise(
+    shop: Site, open_page: OpenPage
+) -> None:
+    page = await open_page("/models", origin=shop.url, locale="zh-CN")
+    await expect(page.get_by_label("聊天语言")).to_have_value("zh")
+    await page.get_by_label("聊天语言").select_option(label="不限语言")
+    await page.reload()
+    await expect(page.get_by_label("聊天语言")).to_have_value("")
+
+
+@pytest.mark.parametrize("free", [1, 10_000])
+async def test_advice_for_which_other_programs_leave_no_room_now_says_so(
+    shop: Site, open_page: OpenPage, free: int
+) -> None:
+    page = await open_page("/models", origin=shop.url)
+
+    async def answer(route: Route) -> None:
+        answered = await (await route.fetch()).json()
+        answered["machine"] |= {"free_memory": free * GIB, "gpus": []}
+        await route.fulfill(json=answered)
+
+    await page.route("**/api/catalog*", answer)
+    await page.reload()
+    await expect(page.locator(".f-machine")).to_contain_text(f"{free:,} GiB")
+    told = page.locator(".f-advice-best").get_by_text(re.compile(r"^Only .* GiB are free now"))
+    await expect(told).to_have_count(1 if free == 1 else 0)
 
 
 async def test_the_list_is_searched_and_narrowed(shop: Site, open_page: OpenPage) -> None:

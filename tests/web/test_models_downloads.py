@@ -24,10 +24,10 @@ SLOW = 150_000  # bytes per second, of files of 1.3 MB
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubServer]:
-    """Three models, each of which answers with its name."""
+    """Six models, each of which answers with its name."""
     folder = tmp_path_factory.mktemp("hub")
     with hub_server() as server:
-        for name in ("merlin", "saker", "lanner", "gyr"):
+        for name in ("merlin", "saker", "lanner", "gyr", "kite", "harrier"):
             says = [f"I am {name}".encode(), b"."]
             server.add(f"org/{name}-GGUF", {f"{name}-F16.gguf": write_reciter(folder / name, says).read_bytes()})
         yield server
@@ -104,6 +104,28 @@ async def test_progress_is_shown_after_a_reload_and_announced_only_at_the_end(
     said: list[str] = await page.evaluate("window.said")
     assert len(said) == 1
     assert re.fullmatch(r".*saker.* is here\.", said[0])
+
+
+async def test_what_has_arrived_stands_among_the_models_at_the_next_visit(
+    reaching: Site, open_page: OpenPage, hub: HubServer
+) -> None:
+    page = await open_page("/models", origin=reaching.url)
+    line = await get(page, "kite")
+    await expect(line.get_by_role("link", name=re.compile("^Chat: "))).to_be_visible(timeout=20_000)
+    await page.reload()
+    await expect(page.locator("#panel-here")).to_contain_text("kite-F16")
+    await expect(page.locator("#fetching")).to_be_hidden()
+
+
+async def test_a_hub_that_fails_for_a_while_is_waited_for_in_words(
+    reaching: Site, open_page: OpenPage, hub: HubServer
+) -> None:
+    page = await open_page("/models", origin=reaching.url)
+    hub.always = "status:503"
+    line = await get(page, "harrier")
+    await expect(line).to_contain_text("waiting for the hub · 0 bytes of")
+    hub.always = None
+    await expect(line.get_by_role("link", name=re.compile("^Chat: "))).to_be_visible(timeout=20_000)
 
 
 async def test_how_far_a_download_is_keeps_nothing_else_waiting(

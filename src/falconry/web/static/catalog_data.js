@@ -1,8 +1,10 @@
 // The catalogue for a language and an amount of memory, as a person chose them, and what of it is here already.
 import { get } from "./api.js";
-import { store } from "./dom.js";
+import { language, store } from "./dom.js";
 import { isActive } from "./downloads.js";
 import { Source } from "./models_data.js";
+
+const ANY = "any"; // what is remembered of a choice that was taken back
 
 /** Amounts of memory to ask for beside this machine's own, in bytes. */
 export const REACH = [4, 8, 16, 24, 32, 64].map((size) => size * 2 ** 30);
@@ -11,7 +13,8 @@ export class CatalogData extends Source {
   constructor(models, downloads) {
     super(() => get(`/api/catalog?${this.query()}`));
     const known = (name, among) => among.find((value) => value === store.get(`catalog.${name}`)) ?? "";
-    this.wish = { language: known("language", ["en", "zh"]), memory: known("memory", REACH.map(String)), wish: known("wish", ["speed"]) };
+    const spoken = store.get("catalog.language") ?? (language === "zh" ? "zh" : ""); // who reads Chinese here wants to chat in it
+    this.wish = { language: ["en", "zh"].includes(spoken) ? spoken : "", memory: known("memory", REACH.map(String)), wish: known("wish", ["speed"]) };
     this.present = [];
     this.fetched = [];
     const tell = () => this.value && this.listeners.forEach((listener) => listener(this.value));
@@ -32,7 +35,7 @@ export class CatalogData extends Source {
   /** Another language, amount of memory, or what matters more; it is remembered in this browser. */
   setWish(wish) {
     this.wish = wish;
-    for (const [name, value] of Object.entries(wish)) store.set(`catalog.${name}`, value);
+    for (const [name, value] of Object.entries(wish)) store.set(`catalog.${name}`, value || ANY);
     return this.refresh();
   }
 

@@ -49,6 +49,7 @@ export class Downloads {
   constructor() {
     this.rows = new Map(); // by id
     this.states = null; // as they were told last; nothing is announced of what the page found
+    this.old = null; // ids of what had arrived before the page came: it stands among the models, and needs no line here
     this.list = el("ul", { className: "f-models f-fetches", aria: { label: t("fetching") } });
     this.element = section(t("fetching"), this.list);
     this.element.id = "fetching";
@@ -57,7 +58,9 @@ export class Downloads {
   }
 
   show(downloads) {
-    const shown = downloads.filter((download) => download.state !== "cancelled");
+    const arrived = new Set(downloads.filter(({ state }) => state === "done").map(({ id }) => id));
+    this.old = new Set([...(this.old ?? arrived)].filter((id) => arrived.has(id)));
+    const shown = downloads.filter(({ id, state }) => state !== "cancelled" && !this.old.has(id));
     this.element.hidden = !shown.length;
     for (const download of shown) {
       const row = this.rows.get(download.id) ?? new DownloadRow();
@@ -149,7 +152,8 @@ function figures({ state, done, total, speed, remaining }) {
   const amount = total ? t("fetch_of", { done: fileSize(done), total: fileSize(total) }) : done ? fileSize(done) : null;
   const rate = state === "running" && speed ? t("fetch_speed", { speed: fileSize(speed) }) : null;
   const rest = state === "running" && remaining !== null && remaining !== undefined ? t("fetch_remaining", { time: duration(remaining) }) : null;
-  return [state === "running" ? null : t(WORDS[state] ?? WORDS.waiting), amount, rate, rest].filter(Boolean).join(" · ") || t(WORDS[state] ?? WORDS.waiting);
+  // Nothing arrives at the beginning, and while a hub that fails is asked again.
+  return [rate ? null : t(WORDS[state] ?? WORDS.waiting), amount, rate, rest].filter(Boolean).join(" · ");
 }
 
 /** The box for whatever stands in no list: a hub id or a link. */

@@ -24,13 +24,14 @@ export class Advice {
     this.title = el("h2", {});
     this.reason = el("p", {});
     this.figures = el("p", { className: "f-muted f-figure" });
+    this.tight = el("p", { className: "f-warning", hidden: true });
     this.press = el("button", { type: "button", className: "f-press", hidden: true, onclick: () => this.act() });
     this.time = el("small", { className: "f-muted" });
     this.wrong = el("p", { className: "f-wrong", role: "alert", hidden: true });
     // Its place is kept until it is known.
     this.best = el(
       "div", { className: "f-advice-best f-away" },
-      el("div", { aria: { live: "polite" } }, this.above, this.title, this.reason, this.figures),
+      el("div", { aria: { live: "polite" } }, this.above, this.title, this.reason, this.figures, this.tight),
       el("div", { className: "f-advice-get" }, this.press, this.time));
     this.element = el(
       "section", { className: "f-advice", aria: { label: t("advice") } },
@@ -59,6 +60,7 @@ export class Advice {
     this.press.hidden = !variant || !this.admin;
     this.time.hidden = this.press.hidden;
     this.showModel(entry, variant, recommended?.reason);
+    this.showRoom(variant, machine);
     if (variant) this.showWay(variant);
   }
 
@@ -71,6 +73,15 @@ export class Advice {
     this.title.replaceChildren(el("bdi", {}, texts[0]));
     this.reason.textContent = texts[1];
     this.figures.textContent = texts[2];
+  }
+
+  /** What fits into this machine's memory need not fit into what other programs leave of it. What models of ours take
+   * is given back for it. */
+  showRoom(variant, { free_memory: free, gpus }) {
+    const ours = this.catalog.present.reduce((sum, { memory }) => sum + (memory ?? 0), 0);
+    const known = variant && !this.catalog.wish.memory && free !== null && !gpus?.length;
+    this.tight.hidden = !known || variant.memory <= free + ours;
+    this.tight.textContent = this.tight.hidden ? "" : t("advice_not_free", { free: memorySize(free + ours) });
   }
 
   /** The way to chatting with it. */
