@@ -34,7 +34,7 @@ def test_the_same_seed_gives_the_same_talks(lang: Lang) -> None:
 
 @pytest.mark.parametrize("lang", LANGS)
 def test_no_slot_is_left_and_every_turn_says_something(lang: Lang) -> None:
-    for turns in draw(lang, 2000):
+    for turns in draw(lang, 1000):
         for text in (text for turn in turns for text in turn):
             assert text.strip()
             assert not re.search(r"\{\w*\}|None(?! of)|\|", text), text
@@ -42,10 +42,14 @@ def test_no_slot_is_left_and_every_turn_says_something(lang: Lang) -> None:
 
 @pytest.mark.parametrize("lang", LANGS)
 def test_answers_are_in_the_language_of_the_talk(lang: Lang) -> None:
-    for turns in draw(lang, 1000):
+    for turns in draw(lang, 600):
         for _, answer in turns:
             han = len(re.findall("[一-鿿]", answer))
-            assert (han > 1 or "：" in answer) if lang == "zh" else not answer or han < len(answer) / 2, answer
+            assert (
+                (han > 1 or "：" in answer)
+                if lang == "zh"
+                else han < len(answer) / 2 or answer.startswith("In Chinese")
+            ), answer
 
 
 @pytest.mark.parametrize("lang", LANGS)
@@ -94,6 +98,12 @@ def test_tables_are_whole() -> None:
         for head in (by_name()[name] for name in names):
             assert head.strength is not None or head.key == "coral", head.key
             assert key in (head.letter, head.group, *head.places, *head.regions), (key, head.key)
+
+
+def test_the_first_animals_of_a_trait_have_it() -> None:
+    for key, (_, group) in animals.traits().items():
+        for beast in group:
+            assert animals.TRAITS[key](beast) if key in animals.TRAITS else key in beast.foods, (key, beast.key)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import random
+import re
 from collections.abc import Callable, Sequence
 
 from training.eyas.corpus.animals import Turn
@@ -15,6 +17,7 @@ from training.eyas.corpus.fields.beasts import (
     Talk,
     ask,
     attribute_slots,
+    beasts,
     by_name,
     follow,
     inside,
@@ -31,7 +34,7 @@ from training.eyas.corpus.fields.beasts import (
 )
 from training.eyas.corpus.grammar import Lang, expand, plainest
 from training.eyas.corpus.noise import disturb, invented
-from training.eyas.corpus.tables import Entry, faq, lists
+from training.eyas.corpus.tables import Entry, faq, lists, rows
 from training.eyas.corpus.unknown import answer as unknown_answer
 
 # ----------------------------------------------------------------------------------------------------------- qualities
@@ -47,13 +50,13 @@ def height(beast: Beast) -> float | None:
 Value = Callable[[Beast], float | None]
 VALUES: dict[str, tuple[Value, float, float, bool]] = {
     "strength": (lambda beast: beast.strength, 1.0, 3.0, True),
-    "speed": (lambda beast: beast.speed, 1.12, 0, True),
-    "weight": (lambda beast: beast.weight, 1.12, 0, True),
-    "lightness": (lambda beast: beast.weight, 1.12, 0, False),
+    "speed": (lambda beast: beast.speed, 1.15, 0, True),
+    "weight": (lambda beast: beast.weight, 1.2, 0, True),
+    "lightness": (lambda beast: beast.weight, 1.2, 0, False),
     "height": (height, 1.12, 0, True),
     "danger": (lambda beast: beast.danger, 1.0, 1.0, True),
     "slowness": (lambda beast: beast.speed, 1.2, 0, False),
-    "age": (lambda beast: beast.life, 1.2, 0, True),
+    "age": (lambda beast: beast.life, 1.25, 0, True),
 }
 """By what animals are ranked: the value, how many times and how much more the winner has, and whether more wins."""
 OFTEN = {
@@ -142,11 +145,20 @@ def best_answer(quality: str, best: Beast, lang: Lang) -> str:
     return say("best of", lang, slots)
 
 
-def why_answer(quality: str, best: Beast, lang: Lang) -> str:
-    """Why somebody wins."""
-    tail = because(quality, best, lang)
+def why_answer(quality: str, best: Beast, lang: Lang, *, pair: bool = False) -> str:
+    """Why somebody wins, of two or of more."""
+    text = _why_answer(quality, best, lang)
+    if not pair:
+        return text
     if lang == "en":
-        reason = tail.removeprefix(": ") or "it is more dangerous to people"
+        return text.replace("than the rest", "than the other one").replace("most powerful of them", "more powerful one")
+    return text.replace("比别的都", "比另一种").replace("力气最大", "力气更大")
+
+
+def _why_answer(quality: str, best: Beast, lang: Lang) -> str:
+    tail = "" if quality == "danger" else because(quality, best, lang)
+    if lang == "en":
+        reason = tail.removeprefix(": ") or "it is more dangerous to people than the rest"
         if quality == "strength":
             return f"Because it is the most powerful of them: {reason}. {best.facts[lang]}."
         return f"Because {reason}{'' if quality == 'danger' else ', ' + REASONS[quality][0]}."
@@ -220,13 +232,22 @@ def draw_key(rng: random.Random) -> str:
     return rng.choice([key for key in kinds() if len(members(key)) >= 3])
 
 
+def bare(place: str, key: str) -> str:
+    """An English place without its preposition: the savanna."""
+    for asked in (place, places()[key].said["en"]):
+        found = re.fullmatch(r"(?:on|in|at|near) ((?:the |a |an |my |our |people's )?\w+(?: \w+)?)", asked)
+        if found and not asked.startswith(("in and", "in the wild", "in the streets")):
+            return found[1]
+    return places()[key].said["en"].split(" ", 1)[1]
+
+
 def list_question(key: str, lang: Lang, rng: random.Random, number: int | None) -> str:
     """Somebody asks for a list."""
     slots: dict[str, str] = {}
     if key in places():
         heading = "list place"
         place = rng.choice(places()[key].asked[lang])
-        slots = {"place": place, "placein": inside(place) if rng.random() < 0.8 else place}
+        slots = {"place": place, "bare": bare(place, key), "placein": inside(place) if rng.random() < 0.8 else place}
     else:
         heading = "list kind"
         kind = kinds()[key]
@@ -270,7 +291,8 @@ def best_turns(group: Sequence[Beast], lang: Lang, rng: random.Random, count: in
         if quality is None or best is None:
             continue
         used.append(quality)
-        question = follow("best of", lang, rng, {"best": superlative(quality, lang, rng)})
+        heading = f"best of {quality}" if rng.random() < 0.22 else "best of"
+        question = follow(heading, lang, rng, {"best": superlative(quality, lang, rng)})
         turns.append((question, best_answer(quality, best, lang)))
         last = quality, best
     return turns
@@ -413,9 +435,9 @@ def later_turns(who: Named, lang: Lang, rng: random.Random, skip: str = "", *, s
         draw = rng.random()
         if draw < 0.62:
             turns.append(it_turn(who, lang, rng, skip))
-        elif draw < 0.72:
+        elif draw < 0.72 and not same:
             turns.append((small(it["fact"].questions[lang][0], lang, rng), know.fact(who, lang)))
-        elif draw < 0.82:
+        elif draw < 0.84:
             en, zh = who.beast.names["en"][0], who.beast.names["zh"][0]
             heading = "into Chinese" if lang == "en" else "into English"
             turns.append((small(it["name"].questions[lang][0], lang, rng), say(heading, lang, {"en": en, "zh": zh})))
@@ -427,7 +449,7 @@ def later_turns(who: Named, lang: Lang, rng: random.Random, skip: str = "", *, s
             turns.append(
                 (small(it["other"].questions[lang][0], lang, rng, who.slots(lang, rng)), know.about(who, lang))
             )
-    return turns
+    return list({answer: (question, answer) for question, answer in reversed(turns)}.values())[::-1]
 
 
 def foreign(who: Named, lang: Lang, rng: random.Random) -> Named:
@@ -456,7 +478,7 @@ def attribute_talk(lang: Lang, rng: random.Random) -> list[Turn]:
         who = Named(who.beast, who.beast.names[lang][0], who.beast.many(lang))
         asked, answer = foreign(who, lang, rng), tell(who, lang) or answer
     slots = attribute_slots(name, asked, lang, rng)
-    turns = [(ask(name, lang, rng, slots).strip(), answer)]
+    turns = [(ask(name, lang, rng, slots).strip().replace("  ", " "), answer)]
     if rng.random() < 0.3:
         for _ in range(rng.choice((1, 1, 2))):
             other = named(pick(rng, lambda one: one is not who.beast), lang, rng)
@@ -518,6 +540,8 @@ def kind_talk(lang: Lang, rng: random.Random) -> list[Turn]:
             if know.kin(who.beast, key) is not False:
                 continue
             yes = False
+        if " or " in kinds()[key].one["en"]:
+            continue
         if kinds()[key].one["en"] not in who.one and kinds()[key].one["zh"] not in who.one:
             break
     kind = kinds()[key]
@@ -558,7 +582,8 @@ def place_talk(lang: Lang, rng: random.Random) -> list[Turn]:
         tail = f" they{rest[len(who.many) :]}"
         answer = f"Yes, {who.many} live {where}." if yes else f"No, {who.many} do not live {where}:{tail}"
     else:
-        answer = f"是的，{who.one}生活在{inside(where)}。" if yes else f"不是，{rest}"
+        away = f"不，{who.one}不生活在{inside(where)}，而是{rest.removeprefix(who.one)}"
+        answer = f"是的，{who.one}生活在{inside(where)}。" if yes else away
     return [(ask("yes place", lang, rng, slots), answer), *certain(answer, who, lang, rng)]
 
 
@@ -606,7 +631,8 @@ def compare_talk(lang: Lang, rng: random.Random) -> list[Turn]:
             answer = f"是的，{name}比{loser}{better}。" if right else f"不是，{name}比{loser}{better}{tail}。"
     else:
         slots = {"a": one(pair[0], lang, rng), "b": one(pair[1], lang, rng), "more": more}
-        question = ask("two", lang, rng, slots)
+        own = know.entry(f"two {quality}", lang)
+        question = ask(f"two {quality}" if own and rng.random() < 0.35 else "two", lang, rng, slots)
         answer = (
             f"The {name} is {better} than the {loser}{tail}." if lang == "en" else f"{name}比{loser}{better}{tail}。"
         )
@@ -619,7 +645,7 @@ def compare_talk(lang: Lang, rng: random.Random) -> list[Turn]:
 def pair_turns(quality: str, pair: Sequence[Beast], best: Beast, lang: Lang, rng: random.Random) -> list[Turn]:
     """After a comparison of two: why, and the other quality."""
     if rng.random() < 0.4:
-        return [(follow("why", lang, rng), why_answer(quality, best, lang))]
+        return [(follow("why", lang, rng), why_answer(quality, best, lang, pair=True))]
     others = [other for other in VALUES if other != quality and winner(other, pair)]
     if not others:
         return []
@@ -666,7 +692,7 @@ def group_slots(group: Sequence[Beast], lang: Lang, rng: random.Random) -> dict[
 
 def sort_talk(lang: Lang, rng: random.Random) -> list[Turn]:
     """Three or four animals in order."""
-    highs = {"weight": ("大", "小"), "speed": ("快", "慢"), "strength": ("大", "小"), "height": ("高", "矮")}
+    highs = {"weight": ("大", "小"), "speed": ("快", "慢"), "height": ("高", "矮")}
     while True:
         quality = rng.choice(list(highs))
         group = group_of(rng.choice((3, 3, 4)), rng)
@@ -686,6 +712,62 @@ def sort_talk(lang: Lang, rng: random.Random) -> list[Turn]:
 
 
 # -------------------------------------------------------------------------------------------------------------- puzzles
+
+
+CHOICES: dict[str, tuple[Callable[[Beast], bool | None], dict[Lang, str]]] = {
+    "fly": (know.flies, {"en": "can fly", "zh": "会飞"}),
+    "eggs": (know.lays_eggs, {"en": "lays eggs", "zh": "会产卵"}),
+    "plants": (know.plants, {"en": "eats only plants", "zh": "只吃植物"}),
+    "meat": (know.meat, {"en": "is a carnivore", "zh": "是食肉动物"}),
+    "night": (know.nightly, {"en": "is active at night", "zh": "在夜里活动"}),
+    "danger": (know.dangerous, {"en": "is dangerous to people", "zh": "对人有危险"}),
+    "venom": (know.venomous, {"en": "has venom or poison", "zh": "有毒"}),
+    "swim": (know.swims, {"en": "can swim", "zh": "会游泳"}),
+}
+
+
+def choice_talk(lang: Lang, rng: random.Random) -> list[Turn]:
+    """Which of two is a mammal, can fly, lives in the sea."""
+    test: Callable[[Beast], bool | None]
+    draw = rng.random()
+    if draw < 0.35:
+        letter = rng.choice("mbrfi")
+        kind = kinds()[letter]
+        words: dict[Lang, str] = {"en": f"is {know.a(kind.one['en'])}", "zh": f"是{kind.one['zh']}"}
+
+        def test(beast: Beast) -> bool | None:
+            return beast.letter == letter
+
+    elif draw < 0.6:
+        key = rng.choice(
+            ("ocean", "savanna", "desert", "arctic", "antarctic", "rainforest", "mountains", "reef", "farm")
+        )
+        words = {"en": f"lives {places()[key].said['en']}", "zh": f"生活在{inside(places()[key].said['zh'])}"}
+
+        def test(beast: Beast) -> bool | None:
+            return True if key in beast.places else False if apart(beast, key) else None
+
+    else:
+        test, words = CHOICES[rng.choice(list(CHOICES))]
+    has = pick(rng, lambda beast: beast.strength is not None and test(beast) is True)
+    lacks = pick(rng, lambda beast: beast.strength is not None and test(beast) is False)
+    pair = [has, lacks]
+    rng.shuffle(pair)
+    slots = {"a": one(pair[0], lang, rng), "b": one(pair[1], lang, rng), "p": words[lang]}
+    name = has.names[lang][0]
+    answer = f"The {name} {words['en']}." if lang == "en" else f"{name}{words['zh']}。"
+    turns = [(ask("choice", lang, rng, slots), answer)]
+    if rng.random() < 0.2:
+        other = lacks.names[lang][0]
+        pattern = (
+            "(and the {x}|what about the {x}|the {x} not|what is the {x} then)?"
+            if lang == "en"
+            else "({x}呢|那{x}呢|{x}不是吗|那{x}是什么)？"
+        )
+        turns.append((small(pattern, lang, rng, {"x": other}), know.about(first_name(lacks, lang), lang)))
+    elif rng.random() < 0.25:
+        turns.append(it_turn(first_name(has, lang), lang, rng))
+    return turns
 
 
 def odd_talk(lang: Lang, rng: random.Random) -> list[Turn]:
@@ -756,7 +838,7 @@ def riddle_talk(lang: Lang, rng: random.Random) -> list[Turn]:
     lower = fact[0].lower() + fact[1:]
     if rng.random() < 0.55:
         question = ask("riddle", lang, rng, {"fact": fact})
-        turns = [(question, say("riddle", lang, {"name": f"the {name}" if lang == "en" else name, "facts": lower}))]
+        turns = [(question, say("riddle", lang, {"name": name, "facts": lower}))]
         who = first_name(beast, lang)
         return turns + later_turns(who, lang, rng, same=False)
     turns = [(ask("quiz", lang, rng, {}), say("quiz", lang, {"fact": fact}))]
@@ -798,6 +880,97 @@ def word_talk(lang: Lang, rng: random.Random) -> list[Turn]:
         pattern = "(and {w}|what about {w}|{w})?" if lang == "en" else "({w}呢|那{w}呢|{w})？"
         turns.append((small(pattern, lang, rng, {"w": asked}), say(heading, lang, {"en": en, "zh": zh})))
     return turns
+
+
+TRAITS: dict[str, Callable[[Beast], bool | None]] = {
+    "fly": know.flies,
+    "hibernate": know.sleeps,
+    "venom": know.venomous,
+    "night": know.nightly,
+    "day": lambda beast: know.nightly(beast) is False,
+    "rare": know.rare,
+    "danger": know.dangerous,
+    "six": lambda beast: know.limbs(beast) == (6, "legs"),
+    "eight": lambda beast: know.limbs(beast) == (8, "legs"),
+    "none": lambda beast: know.limbs(beast) == (0, "legs"),
+    "pouch": lambda beast: beast.group == "marsupial",
+    "carnivore": lambda beast: beast.diet == "c",
+    "herbivore": lambda beast: beast.diet == "h",
+    "omnivore": lambda beast: beast.diet == "o",
+    "swim": know.swims,
+    "flightless": lambda beast: "F" in beast.flags,
+}
+"""What animals can have in common besides a place, a kind or a food."""
+
+
+@functools.cache
+def traits() -> dict[str, tuple[dict[Lang, str], list[Beast]]]:
+    """What people ask for, and the animals of which it is true, first ones first."""
+    found: dict[str, tuple[dict[Lang, str], list[Beast]]] = {}
+    own = {row[0]: row[1:] for row in rows("animals2_traits")}
+    spare = ("meat", "smallanimals", "rottingfood", "mice", "rabbits")
+    for key in (*own, *(food for food in know.foods() if food not in own and food not in spare)):
+        heads = [by_name()[name] for name in own[key][2].split(";")] if key in own else []
+        fits = [one for one in beasts() if (TRAITS[key](one) if key in TRAITS else key in one.foods)]
+        rest = [one for one in fits if one not in heads and one.strength is not None]
+        group = heads + sorted(rest, key=lambda beast: not know.famous(beast))
+        words: dict[Lang, str] = (
+            {"en": own[key][0], "zh": own[key][1]}
+            if key in own
+            else {"en": f"eat {know.foods()[key]['en']}", "zh": f"吃{know.foods()[key]['zh']}"}
+        )
+        if len(group) > 1:
+            found[key] = words, group
+    return found
+
+
+def trait_talk(lang: Lang, rng: random.Random) -> list[Turn]:
+    """Which animals can fly, eat grass, hibernate."""
+    own = list(traits())
+    words, group = traits()[rng.choice(own if rng.random() < 0.45 else own[:25])]
+    if rng.random() < 0.25 and len(group) > 6:
+        group = [group[rank] for rank in sorted(rng.sample(range(min(len(group), 20)), 5))]
+    group = group[:6]
+    names = list_of(group, lang)
+    trait = words[lang]
+    answer = f"{up(names)} {trait}, for example." if lang == "en" else f"{trait}的动物有{names}等。"
+    turns = [(ask("trait", lang, rng, {"trait": trait}), answer)]
+    draw = rng.random()
+    if draw < 0.35:
+        turns += best_turns(group, lang, rng, rng.choice((1, 1, 2)))
+    elif draw < 0.5 and len(group) > 2:
+        at = rng.randrange(3)
+        nth = ORDER[at] if lang == "en" else "一二三"[at]
+        turns.append((follow("ordinal", lang, rng, {"nth": nth}), know.about(first_name(group[at], lang), lang)))
+    return turns
+
+
+def backwards_talk(lang: Lang, rng: random.Random) -> list[Turn]:
+    """From the word for the young or the sound back to the animal."""
+    spoken = know.spoken()
+    if rng.random() < 0.5:
+        word = rng.choice(lists("animals2")["young"])
+        key = next(key for key, cells in spoken.items() if cells[0] == word)
+        name = by_name()[key].names[lang][0]
+        question = ask("baby of", lang, rng, {"word": word})
+        question = (
+            question.replace(" a eyas", " an eyas").replace(" a owlet", " an owlet").replace(" a eaglet", " an eaglet")
+        )
+        if lang == "en":
+            return [(question, f"{up(know.a(word))} is a young {name}.")]
+        return [(question, f"{word} 是{name}的幼崽，就是{spoken[key][1]}。")]
+    call = rng.choice(lists("animals2")["calls"])
+    key = next(key for key, cells in spoken.items() if cells[2] == call)
+    beast = by_name()[key]
+    sound = call if lang == "en" else spoken[key][3]
+    same = [by_name()[other] for other, cells in spoken.items() if cells[2 if lang == "en" else 3] == sound]
+    if lang == "en":
+        names = join([f"the {one.key}" for one in same], lang)
+        answer = f"{up(names)} {call}." if len(same) == 1 else f"{up(names)} do that."
+    else:
+        answer = f"{join([one.names['zh'][0] for one in same], lang)}{sound}。"
+    turns = [(ask("caller", lang, rng, {"sound": sound}), answer)]
+    return turns + (later_turns(first_name(beast, lang), lang, rng, same=False) if len(same) == 1 else [])
 
 
 def meaning_talk(lang: Lang, rng: random.Random) -> list[Turn]:
@@ -910,12 +1083,15 @@ TALKS: tuple[tuple[Talk, float], ...] = (
     (place_talk, 3),
     (compare_talk, 8),
     (several_talk, 5),
+    (choice_talk, 4),
     (sort_talk, 1.5),
     (odd_talk, 2.5),
     (count_talk, 2),
     (riddle_talk, 4),
     (word_talk, 5),
     (meaning_talk, 3),
+    (trait_talk, 6),
+    (backwards_talk, 2),
     (more_talk, 10),
     (edge_talk, 12),
     (lost_talk, 0.7),

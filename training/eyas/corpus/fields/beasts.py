@@ -202,6 +202,11 @@ def _heads() -> frozenset[str]:
     return frozenset(by_name()[name].key for names in heads for name in names)
 
 
+def famous(beast: Beast) -> bool:
+    """Whether an animal is among the first of some list."""
+    return beast.key in _heads()
+
+
 @functools.cache
 def _weights() -> tuple[float, ...]:
     return tuple(2.2 if beast.key in _heads() else 1.0 for beast in beasts())
@@ -229,7 +234,8 @@ def members(key: str) -> list[Beast]:
         pool = [one for one in beasts() if key in one.places or key in one.regions]
     else:
         heads = kinds()[key].heads
-        pool = [one for one in beasts() if key in (one.letter, one.group)]
+        pool = [one for one in beasts() if key in (one.letter, one.group) and one.key != kinds()[key].one["en"]]
+        heads = tuple(name for name in heads if name != kinds()[key].one["en"])
     first = [by_name()[name] for name in heads]
     return first + [one for one in pool if one not in first and one.strength is not None]
 
@@ -376,7 +382,9 @@ def _regions(beast: Beast, lang: Lang) -> list[str]:
 
 def inside(place: str) -> str:
     """A Chinese place with the word for in or on that it needs."""
-    if place.endswith(("区", "洲", "国", "大利亚", "圈", "极", "附近", "底", "大陆", "城里", "街上", "北美", "南美")):
+    if place.endswith(
+        ("区", "洲", "国", "大利亚", "圈", "极", "附近", "底", "大陆", "加拿大", "城里", "街上", "北美", "南美")
+    ):
         return place
     return place + (
         "上"
@@ -400,7 +408,8 @@ def home(who: Named, lang: Lang) -> str:
         tail = (f", {join(main, lang)}" if main else "") + (", for example in China" if china else "")
         return f"{up(who.many)} live {where}{tail}."
     spots = [part for spot in spots for part in spot.split("和")]
-    where = inside(join(spots, lang))
+    ends = {inside(spot).removeprefix(spot) for spot in spots}
+    where = inside(join(spots, lang)) if len(ends) == 1 else join([inside(spot) for spot in spots], lang)
     if regions and len(spots) == 1 and len(regions) == 1:
         return f"{who.one}生活在{regions[0]}的{where}。"
     tail = f"，分布在{join(regions, lang)}" if regions else ""
