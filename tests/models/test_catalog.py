@@ -6,6 +6,7 @@ import json
 import re
 from datetime import date
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -147,3 +148,11 @@ def test_more_context_and_more_slots_take_more_memory() -> None:
 def test_an_unknown_quantisation_is_an_error() -> None:
     with pytest.raises(KeyError):
         Shape("llama", 1, 256, 512, 4, 4, 64, 1000).header("Q1_X", 512)
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh.md", "docs/models.md", "docs/models.zh.md"])
+def test_the_short_names_that_the_docs_give_are_in_the_catalogue(page: str) -> None:
+    text = (Path(__file__).parents[2] / page).read_text(encoding="utf-8")
+    names = re.findall(r"(?:models pull |\| `)([a-z][a-z0-9.-]*-[0-9.]+b)\b", text)
+    assert names
+    assert [name for name in names if find(name) is None] == []

@@ -1,6 +1,6 @@
 """What may be asked for: a model of the hub, a file of one, a URL, or a short name from the catalogue.
 
-qwen3-4b                             ShortName          and qwen3-4b:Q8_0
+qwen3.5-4b                           ShortName          and qwen3.5-4b:Q8_0
 org/name                             HubReference       the best quantisation for this machine
 org/name:Q8_0                        HubReference
 org/name/folder/file.gguf            HubReference       with all parts, where it has several
