@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from falconry.engines.auto import resolved
 from falconry.engines.endpoint_url import origin_of, read_url
@@ -13,7 +15,7 @@ from falconry.engines.probe import Login, probe
 from falconry.engines.probe_readers import identify, read_ollama_model
 from falconry.engines.remote_engine import remote_engine
 from falconry.engines.server_facts import FEATURES, KIND_NAMES, RemoteModel, ServerFacts
-from falconry.errors import InvalidRequest
+from falconry.errors import FalconryError, InvalidRequest
 from falconry.i18n import error_text
 from falconry.messages import Grammar, Message, SamplingParams
 from falconry.settings import Endpoint, EndpointKind
@@ -253,6 +255,50 @@ def test_facts_survive_being_written_down() -> None:
     facts = ServerFacts("vllm", "http://a/v1", (RemoteModel("m", 5, tools=True),), "1", FEATURES["vllm"], 7.5)
     assert ServerFacts.from_json(facts.as_json()) == facts
     assert FEATURES.keys() | {"auto"} == KIND_NAMES.keys()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"learnt_at": 1e300},
+        {"learnt_at": math.nan},
+        {"learnt_at": -1},
+        {"learnt_at": "now"},
+        {"version": ["1"]},
+        {"models": [{"id": 3}]},
+        {"models": [{"id": "\ud800"}]},
+        {"models": [{"id": "m", "context_length": 10**400}]},
+        {"models": [{"id": "m", "context_length": "x"}]},
+        {"models": [{"id": "m", "chat": "yes"}]},
+        {"models": [{"id": "m", "tools": []}]},
+        {"features": 3},
+        {"kind": "fax"},
+    ],
+)
+def test_facts_that_we_did_not_write_are_none(broken: dict[str, object]) -> None:
+    facts = ServerFacts("vllm", "http://a/v1", (RemoteModel("m", 4096),), "1", FEATURES["vllm"], 1.5).as_json()
+    assert ServerFacts.from_json(facts).models == (RemoteModel("m", 4096),)
+    with pytest.raises((ValueError, TypeError, KeyError)):
+        ServerFacts.from_json({**facts, **broken})
+
+
+async def test_a_server_that_answers_everything_at_length_keeps_nobody_waiting() -> None:
+    async def handler(request: Request, connection: Connection) -> None:
+        await connection.head(kind="application/json")
+        while not connection.gone.is_set():
+            await connection.send(b" " * 2**16)
+
+    async with serve(handler) as there:
+        with pytest.raises(FalconryError) as raised:
+            await probe(there.url)
+    assert raised.value.code == "endpoint_too_much"
+
+
+async def test_a_key_in_other_letters_is_for_the_server_to_refuse() -> None:
+    async with serve(stub(stubs.VLLM, key="right")) as there:
+        with pytest.raises(FalconryError) as raised:
+            await probe(there.url, Login(SecretStr("clé")))
+    assert raised.value.code == "endpoint_key_refused"
 
 
 async def test_the_kind_decides_how_sglang_is_asked() -> None:

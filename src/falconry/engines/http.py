@@ -55,7 +55,10 @@ class EndpointClient:
         local = urlsplit(endpoint.url).hostname in LOOPBACK
         self._client = httpx.AsyncClient(
             # A compressed stream is a stream that waits, and costs CPU.
-            headers=headers | {"Accept-Encoding": "identity", "User-Agent": "falconry"},
+            # A key that somebody wrote with other letters is for the server to refuse, not for us to fall over.
+            headers=httpx.Headers(
+                headers | {"Accept-Encoding": "identity", "User-Agent": "falconry"}, encoding="utf-8"
+            ),
             timeout=httpx.Timeout(timeout, connect=min(CONNECT_TIMEOUT, timeout), pool=None),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=8),
             trust_env=not local,
@@ -64,9 +67,9 @@ class EndpointClient:
             follow_redirects=False,
         )
 
-    async def get(self, url: str, *, timeout: float = CONNECT_TIMEOUT) -> object:
-        """GET JSON. Raises as `post`."""
-        return await self._json("GET", url, None, timeout)
+    async def get(self, url: str, *, timeout: float = CONNECT_TIMEOUT, limit: int | None = None) -> object:
+        """GET JSON of at most `limit` bytes. Raises as `post`."""
+        return await self._json("GET", url, None, timeout, limit)
 
     async def post(self, url: str, body: Mapping[str, object], *, timeout: float = CONNECT_TIMEOUT) -> object:
         """POST JSON, give the JSON of the answer. Raises Refused for other than 2xx, and EngineErrors."""
@@ -103,11 +106,13 @@ class EndpointClient:
         text = " ".join(text.split())
         return text if len(text) <= _LONGEST_REASON else text[:_LONGEST_REASON] + "…"
 
-    async def _json(self, method: str, url: str, body: Mapping[str, object] | None, timeout: float) -> object:
+    async def _json(
+        self, method: str, url: str, body: Mapping[str, object] | None, timeout: float, limit: int | None = None
+    ) -> object:
         timeout = min(timeout, self._timeout)
         try:
             async with asyncio.timeout(timeout), self._answer(method, url, body, retries=0) as response:
-                raw = await self._body(response)
+                raw = await self._body(response, limit or LARGEST_BODY)
                 return _checked_json(self.place, raw, response.headers.get("content-type", ""))
         except TimeoutError:
             raise errors.silent(self.place, timeout, shown=False) from None

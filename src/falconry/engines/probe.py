@@ -30,6 +30,8 @@ from falconry.settings import Endpoint, EndpointKind
 
 SECONDS = 3.0
 """How long all questions together may take. A server across the world answers the slowest of them in one."""
+_LARGEST_ANSWER = 4 * 2**20
+"""Bytes of one answer. All routes are asked at once, and to read a list of 10 MB from each would take seconds."""
 _SHOWN_OLLAMA_MODELS = 30
 """Whose details are asked for; the others' are those that Ollama gives a model by default."""
 
@@ -120,7 +122,7 @@ async def _survey(place: Place, login: Login, kind: EndpointKind, seconds: float
 
     async def ask(url: str) -> None:
         try:
-            survey.values[url] = await client.get(url, timeout=seconds)
+            survey.values[url] = await client.get(url, timeout=seconds, limit=_LARGEST_ANSWER)
         except (Refused, FalconryError) as failure:
             survey.failures[url] = failure
 

@@ -43,6 +43,9 @@ KIND_NAMES: Mapping[EndpointKind, str] = {
 """What people call them, in every language."""
 
 
+_LAST_SECOND = 2**33  # the year 2242; whatever reads a time can read this one
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteModel:
     """A model that a server lists.
@@ -92,14 +95,26 @@ class ServerFacts:
     @classmethod
     def from_json(cls, value: Any) -> ServerFacts:
         """Raises TypeError, ValueError, KeyError for anything that `as_json` does not give."""
-        kind = value["kind"]
-        if kind not in get_args(EndpointKind):
-            raise ValueError("no kind of endpoint")
+        kind, version, learnt_at = value["kind"], value["version"], value["learnt_at"]
+        if kind not in get_args(EndpointKind) or not (version is None or isinstance(version, str)):
+            raise ValueError("no kind of endpoint, or no version")
+        if isinstance(learnt_at, bool) or not 0 <= learnt_at < _LAST_SECOND:
+            raise ValueError("no time")
         return cls(
             kind=kind,
             url=str(value["url"]),
-            models=tuple(RemoteModel(**model) for model in value["models"]),
-            version=value["version"],
+            models=tuple(map(_model, value["models"])),
+            version=version,
             features=frozenset(name for name in get_args(Feature) if name in value["features"]),
-            learnt_at=float(value["learnt_at"]),
+            learnt_at=float(learnt_at),
         )
+
+
+def _model(value: Any) -> RemoteModel:
+    model = RemoteModel(**value)
+    flags, length = (model.chat, model.loaded, model.tools, model.vision), model.context_length
+    named = isinstance(model.id, str) and model.id.isprintable()
+    measured = length is None or (type(length) is int and 0 < length < 2**31)
+    if not named or not measured or any(flag not in (None, False, True) for flag in flags):
+        raise ValueError("no model")
+    return model
