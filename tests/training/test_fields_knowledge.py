@@ -8,7 +8,7 @@ import re
 import pytest
 
 from training.eyas.corpus import unknown
-from training.eyas.corpus.fields import body_food, facts, mathematics, outside, people, science, works
+from training.eyas.corpus.fields import body_food, categories, facts, mathematics, outside, people, science, works
 from training.eyas.corpus.grammar import Lang, parse
 from training.eyas.corpus.tables import DATA, faq, lists, rows
 
@@ -18,10 +18,11 @@ FIELDS = {
     "body_food": body_food.TALKS,
     "people": people.TALKS,
     "works": works.TALKS,
+    "categories": categories.TALKS,
     "outside": outside.TALKS,
 }
 LANGS: tuple[Lang, Lang] = ("en", "zh")
-EXPLAINED = ("science", "mathematics", "body_food")
+EXPLAINED = ("science", "everyday", "mathematics", "body_food")
 
 
 def draws(field: str, lang: Lang, count: int, seed: int = 1) -> list[list[facts.Turn]]:
@@ -119,6 +120,18 @@ def test_who_somebody_was(name: str, said: str) -> None:
 )
 def test_who_made_a_work(title: str, said: str) -> None:
     assert works.author(next(work for work in works.works() if work.names["zh"] == title), "zh") == said
+
+
+def test_things_are_in_one_category_each() -> None:
+    for lang in LANGS:
+        names = [thing.names[lang] for category in categories.categories() for thing in category.things]
+        assert len(names) == len(set(names)), sorted(name for name in names if names.count(name) > 1)
+
+
+def test_an_apple_is_a_fruit_and_no_tool() -> None:
+    rng = random.Random(7)
+    answers = {answer for _ in range(6000) for _, answer in categories.is_a("en", rng)}
+    assert {"Yes, an apple is a fruit.", "No, an apple is a fruit."} <= answers
 
 
 def test_claims_are_balanced() -> None:

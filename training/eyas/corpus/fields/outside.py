@@ -28,9 +28,12 @@ from training.eyas.corpus.noise import disturb, invented
 from training.eyas.corpus.tables import faq, lists
 
 QUESTIONS, TEXTS = "outside_questions", "outside_texts"
-EXPLAINED = ("science", "body_food", "mathematics")
+EXPLAINED = ("science", "everyday", "body_food", "mathematics")
 INVENTED = ("topic", "person", "place", "game", "film", "book", "character", "brand", "thing")
 """Slots that are now and then filled with a name that does not exist: Eyas need not know a word to decline."""
+
+MIXED = ("person", "place", "game", "film", "book", "song", "brand", "product")
+"""Slots that are now and then filled in the other language."""
 
 RARE = {
     "snippet": 0.6,
@@ -44,6 +47,7 @@ RARE = {
 }
 """Weights of domains that have little to learn from, against 1 for the others."""
 COMMON = {"topic": 3, "person": 2.5, "action": 2.5, "thing": 2, "fact": 1.5, "place": 1.7, "writing": 2, "code": 1.7}
+COMMON |= {"said knowledge": 3, "said advice": 1.3, "said code": 1.2, "said writing": 1.2}
 COMMON |= {"invented": 2, "dish": 1.5, "product": 1.2, "weather": 1.2, "deed": 1.2, "premise": 1.2, "nonsense": 1.2}
 
 
@@ -71,6 +75,8 @@ def slot(name: str, lang: Lang, rng: random.Random) -> str:
     kind = name.rstrip("012")
     if kind in INVENTED and rng.random() < 0.1:
         return invented(lang, rng)
+    if kind in MIXED and rng.random() < (0.05 if lang == "zh" else 0.02):
+        return f" {rng.choice(choices(kind, other(lang)))} "
     return rng.choice(choices(kind, lang))
 
 

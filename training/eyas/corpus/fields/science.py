@@ -5,7 +5,7 @@ from __future__ import annotations
 from training.eyas.corpus.fields.facts import Talk, explanation_talk, fact_talk
 
 TALKS: tuple[tuple[Talk, float], ...] = (
-    (explanation_talk("science"), 10),
+    (explanation_talk("science", "everyday"), 14),
     (fact_talk("school", "science"), 5),
     (fact_talk("school", "colour", "sport", "music", "invention", "history", "language"), 6),
 )
