@@ -570,6 +570,8 @@ def place_talk(lang: Lang, rng: random.Random) -> list[Turn]:
     while True:
         who = named(pick(rng, lambda beast: beast.strength is not None and "bamboo" not in beast.places), lang, rng)
         own = [key for key in (*who.beast.places, *who.beast.regions) if key in places()]
+        if who.beast.letter == "b":
+            own = [key for key in own if key not in know.SHORES]
         far = [key for key, place in places().items() if place.kind == "habitat" and apart(who.beast, key)]
         if own if yes else far:
             break

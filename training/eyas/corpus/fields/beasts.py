@@ -232,6 +232,7 @@ def members(key: str) -> list[Beast]:
     if key in places():
         heads = places()[key].heads
         pool = [one for one in beasts() if key in one.places or key in one.regions]
+        pool = [one for one in pool if key != "ocean" or one.letter != "b"]
     else:
         heads = kinds()[key].heads
         pool = [one for one in beasts() if key in (one.letter, one.group) and one.key != kinds()[key].one["en"]]
@@ -383,7 +384,7 @@ def _regions(beast: Beast, lang: Lang) -> list[str]:
 def inside(place: str) -> str:
     """A Chinese place with the word for in or on that it needs."""
     if place.endswith(
-        ("区", "洲", "国", "大利亚", "圈", "极", "附近", "底", "大陆", "加拿大", "城里", "街上", "北美", "南美")
+        ("区", "洲", "国", "大利亚", "圈", "极", "附近", "边", "底", "大陆", "加拿大", "城里", "街上", "北美", "南美")
     ):
         return place
     return place + (
@@ -396,10 +397,23 @@ def inside(place: str) -> str:
 BAMBOO: dict[Lang, str] = {"en": "in bamboo forests", "zh": "竹林"}
 
 
+SHORES: dict[str, dict[Lang, str]] = {
+    "ocean": {"en": "by the sea", "zh": "海边"},
+    "river": {"en": "by rivers and lakes", "zh": "河边和湖边"},
+}
+
+
+def spot(beast: Beast, key: str, lang: Lang) -> str:
+    """A habitat as the home of an animal: birds live by the water and not in it."""
+    if key == "bamboo":
+        return BAMBOO[lang]
+    return SHORES[key][lang] if beast.letter == "b" and key in SHORES else places()[key].said[lang]
+
+
 def home(who: Named, lang: Lang) -> str:
     """Where an animal lives."""
     beast = who.beast
-    spots = [BAMBOO[lang] if key == "bamboo" else places()[key].said[lang] for key in beast.places]
+    spots = [spot(beast, key, lang) for key in beast.places]
     regions = _regions(beast, lang)
     if lang == "en":
         where = join(spots, lang)
