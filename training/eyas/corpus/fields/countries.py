@@ -162,7 +162,10 @@ def area_text(area: float, lang: Lang) -> str:
     """An area in words: rounded, in millions from one million on."""
     square = area * 1000
     if lang == "zh":
-        return f"{square / 10000:g} 万平方公里" if square >= 10000 else f"{square:g} 平方公里"
+        number = (
+            f"{square / 1e8:g} 亿" if square >= 1e8 else f"{square / 1e4:g} 万" if square >= 1e4 else f"{square:g} "
+        )
+        return number + "平方公里"
     number = f"{square / 1e6:g} million" if square >= 1e6 else f"{square:,.0f}" if square >= 1 else f"{square:g}"
     return f"{number} square kilometres"
 

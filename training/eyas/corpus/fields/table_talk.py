@@ -91,7 +91,7 @@ def tidy(text: str, lang: Lang) -> str:
         return re.sub(r"(?<=[a-zA-Z]) (?=[，。？])", "", text)
     text = re.sub(r"\.\.+", ".", text)
     text = re.sub(r"\b(\w*[a-zé]s)'s\b", r"\1'", text)
-    text = re.sub(r"\b([Aa]) (?=[aeioAEIO](?!ne\b)|[uU]n[^i])", r"\1n ", text)
+    text = re.sub(r"\b([Aa]) (?=(?:[aioAIO](?!nd\b|ne\b)|[eE](?![uU])|[uU]n(?!i))\w\w)", r"\1n ", text)
     return re.sub(r"\b([Tt]he|[Tt]heir) the\b", r"\1", text)
 
 
@@ -228,12 +228,12 @@ class Table:
     def wrong(self, thing: Thing, kind: str, rng: random.Random) -> Both:
         """A value that is not the thing's own: a likely mistake, or what belongs to another thing."""
         decoys = thing.decoys.get(kind, ())
-        if decoys and rng.random() < 0.6:
+        if decoys and (kind == "where" or rng.random() < 0.6):
             return rng.choice(decoys)
         right = thing.value(kind)
         while True:
             value = rng.choice(self.having(kind)).value(kind)
-            if value["en"] != right["en"] and value["zh"] != right["zh"]:
+            if value["en"] not in right["en"] and value["zh"] != right["zh"]:
                 return value
 
     def says(self, thing: Thing, kind: str, rng: random.Random) -> Both:
