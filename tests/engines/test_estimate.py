@@ -10,6 +10,8 @@ import pytest
 
 from falconry.engines.estimate import TokenEstimator
 from falconry.messages import Message
+from falconry.protocols.images import read_image
+from tests.pictures import png
 
 SAMPLES: list[dict[str, Any]] = json.loads(Path(__file__).with_name("token_counts.json").read_text(encoding="utf-8"))
 TOKENIZERS = list(SAMPLES[0]["tokens"])
@@ -71,3 +73,16 @@ def test_odd_reports_and_prompts_do_no_harm() -> None:
         count = estimator.count(prompt)
         assert count.tokens >= 1
         assert count.error > 0
+
+
+def test_a_picture_counts_as_what_models_may_make_of_it_until_one_tells() -> None:
+    estimator = TokenEstimator()
+    seen = [Message("user", "What is it?", images=(read_image(png("red"), "picture"),))]
+    first = estimator.count(seen)
+    assert first.tokens * (1 - first.error) < 85 + 20
+    assert first.upper > 1600
+    for _ in range(3):
+        estimator.learn(seen, 281)
+    told = estimator.count(seen)
+    assert abs(told.tokens - 281) < 15
+    assert estimator.count([Message("user", "What is it?")]).tokens < 40

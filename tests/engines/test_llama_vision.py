@@ -87,6 +87,15 @@ async def test_tokens_of_pictures_are_counted_as_the_server_reads_them(engine: L
     assert (await engine.count_tokens(asking(picture("red")))).tokens == without + TOKENS
 
 
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF"])
+@pytest.mark.parametrize("size", [(1, 1), (9, 300), (3000, 20)])
+async def test_pictures_of_any_size_are_counted_as_they_are_read(
+    engine: LlamaCppEngine, kind: str, size: tuple[int, int]
+) -> None:
+    messages = asking(picture("green", kind, size), picture("red"))
+    assert (await engine.count_tokens(messages)).tokens == (await ask(engine, messages))[1].prompt_tokens
+
+
 async def test_a_picture_is_not_read_twice_and_not_taken_for_another(engine: LlamaCppEngine) -> None:
     long = "Look at it very carefully. " * 20
     first = await ask(engine, asking(picture("red"), text=long))

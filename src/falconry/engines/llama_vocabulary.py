@@ -11,6 +11,7 @@ from typing import Any
 from falconry.engines.llama_child import LlamaChild
 from falconry.engines.llama_launch import SPARE_THREADS, read_vocabulary
 from falconry.engines.llama_server import UNTOLD, readable
+from falconry.engines.stand_in import with_stand_ins
 from falconry.errors import InvalidRequest
 from falconry.messages import Extras, Message, Token, Tool
 from falconry.protocols.logprobs import to_bytes
@@ -49,7 +50,7 @@ class Vocabulary:
 
     async def count_seen(self, messages: Sequence[Message]) -> int:
         """Tokens of messages with pictures, through the chat template."""
-        body = {"messages": message_list(readable(messages))}
+        body = {"messages": message_list(readable(with_stand_ins(messages)))}
         return int((await self._ask("/v1/chat/completions/input_tokens", body))["input_tokens"])
 
     async def count(self, text: str, *, special: bool = True) -> int:
