@@ -266,8 +266,8 @@ def quiz(fact: Fact, lang: Lang, rng: random.Random) -> list[Turn]:
 # --- explanations
 
 
-def explanation_question(entry: Explanation, lang: Lang, rng: random.Random) -> str:
-    """One question for an explanation."""
+def explanation_way(entry: Explanation, lang: Lang, rng: random.Random) -> str:
+    """How to ask: by its topic, a direct question or an indirect one."""
     ways = []
     if entry.topics[lang]:
         ways += ["topic"] * (2 if lang == "en" else 3)
@@ -275,7 +275,12 @@ def explanation_question(entry: Explanation, lang: Lang, rng: random.Random) -> 
         ways += ["question"] * 3
     if lang == "en" and entry.clauses:
         ways += ["clause"] * 2
-    way = rng.choice(ways)
+    return rng.choice(ways)
+
+
+def explanation_question(entry: Explanation, lang: Lang, rng: random.Random, way: str = "") -> str:
+    """One question for an explanation."""
+    way = way or explanation_way(entry, lang, rng)
     if way == "topic":
         spoken = lang if rng.random() < 0.96 or not entry.topics[other(lang)] else other(lang)
         topic = rng.choice(entry.topics[spoken])
@@ -285,6 +290,30 @@ def explanation_question(entry: Explanation, lang: Lang, rng: random.Random) -> 
     if way == "clause":
         return framed("clause", lang, rng, c=expand(rng.choice(entry.clauses), rng))
     return framed("question", lang, rng, q=expand(rng.choice(entry.questions[lang]), rng))
+
+
+SHORT: dict[Lang, re.Pattern[str]] = {
+    "en": re.compile(r"keep it short|short answer|one sentence|in short|brief|just the basics|in a few words"),
+    "zh": re.compile(r"一句话|简短|一两句"),
+}
+"""Where these words stand in a question, the first sentence is enough."""
+
+
+def two_in_one(one: Explanation, two: Explanation, lang: Lang, rng: random.Random) -> Turn:
+    """Two questions in one message, and both answers."""
+    first, second = (
+        expand(rng.choice(entry.questions[lang] or tuple(_what(topic, lang) for topic in entry.topics[lang])), rng)
+        for entry in (one, two)
+    )
+    link = rng.choice((" and ", "? And ", ", and also: ", "? Also, ")) if lang == "en" else rng.choice("，？")
+    link = link if lang == "en" else link + rng.choice(("", "还有，", "另外，", "以及"))
+    asked = first + link + second + rng.choice(("?", "")) if lang == "en" else first + link + second + "？"
+    return big(asked), one.answer[lang] + (" " if lang == "en" else "") + two.answer[lang]
+
+
+def _what(topic: str, lang: Lang) -> str:
+    """The plain question for a topic."""
+    return f"{topic}是什么" if lang == "zh" else f"what {'are' if is_plural(topic) else 'is'} {topic}"
 
 
 def explanation_follow(entry: Explanation, pool: Sequence[Explanation], lang: Lang, rng: random.Random) -> Turn:
@@ -320,7 +349,12 @@ def explanation_talk(*names: str) -> Talk:
     def talk(lang: Lang, rng: random.Random) -> list[Turn]:
         pool = [entry for name in names for entry in explanations(name)]
         entry = rng.choice(pool)
-        turns = [(explanation_question(entry, lang, rng), entry.answer[lang])]
+        if rng.random() < 0.04:
+            return [two_in_one(entry, rng.choice([one for one in pool if one is not entry]), lang, rng)]
+        way = explanation_way(entry, lang, rng)
+        asked = explanation_question(entry, lang, rng, way)
+        short = SHORT[lang].search(asked.lower()) and (way == "topic" or not entry.topics[lang])
+        turns = [(asked, entry.brief(lang) if short else entry.answer[lang])]
         if rng.random() < 0.4:
             turns.append(explanation_follow(entry, pool, lang, rng))
             if rng.random() < 0.2:

@@ -47,7 +47,7 @@ RARE = {
 }
 """Weights of domains that have little to learn from, against 1 for the others."""
 COMMON = {"topic": 3, "person": 2.5, "action": 2.5, "thing": 2, "fact": 1.5, "place": 1.7, "writing": 2, "code": 1.7}
-COMMON |= {"said knowledge": 3, "said advice": 1.3, "said code": 1.2, "said writing": 1.2}
+COMMON |= {"said knowledge": 3, "story": 1.5, "request": 1.3, "said advice": 1.3, "said code": 1.2, "said writing": 1.2}
 COMMON |= {"invented": 2, "dish": 1.5, "product": 1.2, "weather": 1.2, "deed": 1.2, "premise": 1.2, "nonsense": 1.2}
 
 
@@ -263,7 +263,7 @@ def outside_talk(lang: Lang, rng: random.Random) -> list[Turn]:
     # pasted code and foreign words look the same whatever language the user speaks: then Eyas says it in English
     spoken = lang
     asked = question(name, lang, rng)
-    if name in ("foreign", "snippet", "error", "log", "url", "nonsense") and lang == "zh":
+    if name in ("foreign", "snippet", "error", "log", "url", "nonsense"):
         spoken = "zh" if any("一" <= letter <= "鿿" for letter in asked) else "en"
     turns = [(asked, unknown.answer(spoken, rng, kind))]
     if rng.random() < 0.35:

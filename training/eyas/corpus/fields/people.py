@@ -101,7 +101,7 @@ def article(noun: str) -> str:
 def about(person: Person, lang: Lang) -> str:
     """Who somebody was: kind, place, years, and the deed."""
     if lang == "zh":
-        home = f"{person.place['zh']}的" if not person.place["zh"].endswith("代") else person.place["zh"]
+        home = f"{person.place['zh']}的" if person.place["zh"][-1] not in "代汉" else person.place["zh"]
         head = f"{person.names['zh']}{life(person, 'zh')}是{home}{person.kind['zh']}"
         return f"{head}，{person.he('zh')}{person.deed['zh']}。"
     verb = "is" if person.alive else "was"
@@ -130,6 +130,8 @@ def origin(person: Person, lang: Lang) -> str:
     verb = "comes" if person.alive else "came"
     if lang == "en":
         return f"{person.names['en']} {verb} from {person.place['en']}."
+    if person.place["zh"][-1] in "代汉":
+        return f"{person.names['zh']}是中国人，生活在{person.place['zh']}。"
     return f"{person.names['zh']}是{person.place['zh']}人。"
 
 
