@@ -6,6 +6,7 @@ import base64
 import io
 import random
 import struct
+import time
 from typing import Any
 
 import pytest
@@ -91,6 +92,29 @@ def test_the_largest_frame_of_a_jpeg_counts() -> None:
     frame = b"\xff\xc0" + struct.pack(">HBHHB", 11, 8, 50_000, 50_000, 1) + bytes(3)
     with pytest.raises(InvalidRequest, match="50000 × 50000"):
         read_image(small[:-2] + frame + small[-2:], "image")
+
+
+@pytest.mark.parametrize("marker", [b"\xff", b"\xff\xe0\x00\x00", b"\xff\xe0\x00\x02", b"\xff\xd0", b"\xff\x00"])
+def test_a_jpeg_of_nothing_but_markers_takes_no_time(marker: bytes) -> None:
+    """The whole server would wait for it; nor does a frame get through behind them."""
+    frame = b"\xff\xc0" + struct.pack(">HBHHB", 11, 8, 8, 8, 1) + bytes(3)
+    markers = marker * ((MOST_BYTES - 100) // len(marker))
+    began = time.process_time()
+    for data in (markers, frame + markers, markers + frame):
+        with pytest.raises(InvalidRequest) as caught:
+            read_image(b"\xff\xd8" + data, "image")
+        assert caught.value.code == "image_broken"
+    assert (time.process_time() - began) / 3 < 0.6
+
+
+def test_a_large_jpeg_is_read_to_its_end() -> None:
+    """Of noise every 256th byte is a marker's first one."""
+    noise = Picture.frombytes("RGB", (1800, 1800), random.Random(0).randbytes(3 * 1800 * 1800))
+    file = io.BytesIO()
+    noise.save(file, "JPEG", quality=98)
+    assert len(file.getvalue()) > 4 * 2**20
+    image = read_image(file.getvalue(), "image")
+    assert (image.width, image.height) == (1800, 1800)
 
 
 @pytest.mark.parametrize("url", ["data:image/png;base64,!!!!", "data:image/png,abc", "data:,"])
