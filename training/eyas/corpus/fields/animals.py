@@ -716,6 +716,61 @@ def sort_talk(lang: Lang, rng: random.Random) -> list[Turn]:
 # -------------------------------------------------------------------------------------------------------------- puzzles
 
 
+PLAIN = ["dog", "cat", "sparrow", "tuna", "cow", "frog", "lion", "ant", "crocodile", "squirrel", "pigeon"]
+"""Animals for the no of a feature, where it is not theirs."""
+
+
+def feature_talk(lang: Lang, rng: random.Random) -> list[Turn]:
+    """Which animals have a trunk; does the cow have one."""
+    have, has, zh, names = rng.choice(rows("animals2_features"))
+    group = [by_name()[name] for name in names.split(";")]
+    if rng.random() < 0.55:
+        listed = list_of(group, lang)
+        words = have if lang == "en" else zh
+        answer = f"{up(listed)} {have}." if lang == "en" else f"{zh}的动物有{listed}。"
+        if len(group) == 1 and lang == "zh":
+            answer = f"{zh}的动物是{listed}。"
+        turns = [(ask("trait", lang, rng, {"trait": words}), answer)]
+        if len(group) == 1:
+            return turns + later_turns(first_name(group[0], lang), lang, rng, same=False)
+        return turns + (best_turns(group, lang, rng, 1) if len(group) > 2 and rng.random() < 0.4 else [])
+    yes = rng.random() < 0.5
+    others = [by_name()[name] for name in PLAIN if name not in names.split(";") and _lacks(have, by_name()[name])]
+    beast = rng.choice(group if yes else others)
+    who = first_name(beast, lang)
+    slots = who.slots(lang, rng) | {"has": has if lang == "en" else zh}
+    verb, _, rest = has.partition(" ")
+    slots["does"] = "can" if verb == "can" else "does"
+    base = {"has": "have", "carries": "carry", "gives": "give"}.get(verb, verb.removesuffix("s"))
+    slots["bare"] = rest if verb == "can" else f"{base} {rest}"
+    if lang == "zh":
+        right = join([other.names["zh"][0] for other in group], lang)
+        answer = f"是的，{who.one}{zh}。" if yes else f"不，{zh}的不是{who.one}，而是{right}。"
+    else:
+        answer = f"Yes, the {who.one} {has}." if yes else f"No, the {who.one} does not; {list_of(group, lang)} {have}."
+        if verb == "can" and not yes:
+            answer = answer.replace("does not", "cannot")
+    return [(ask("has", lang, rng, slots), answer)]
+
+
+def _lacks(have: str, beast: Beast) -> bool:
+    """Whether an animal clearly lacks a feature that it is not listed for."""
+    if "wings" in have:
+        return beast.letter not in "bi"
+    if "fins" in have:
+        return beast.letter != "f" and beast.key != "frog"
+    doubtful = {
+        "cow": "horns milk carry wool",
+        "lion": "mane pack",
+        "dog": "pack carry ball",
+        "cat": "ball",
+        "frog": "colour tadpole",
+        "crow": "copy tools",
+        "ant": "carry honey pack",
+    }
+    return not any(word in have for word in doubtful.get(beast.key, "").split())
+
+
 CHOICES: dict[str, tuple[Callable[[Beast], bool | None], dict[Lang, str]]] = {
     "fly": (know.flies, {"en": "can fly", "zh": "会飞"}),
     "eggs": (know.lays_eggs, {"en": "lays eggs", "zh": "会产卵"}),
@@ -1093,6 +1148,7 @@ TALKS: tuple[tuple[Talk, float], ...] = (
     (word_talk, 5),
     (meaning_talk, 3),
     (trait_talk, 6),
+    (feature_talk, 3),
     (backwards_talk, 2),
     (more_talk, 10),
     (edge_talk, 12),

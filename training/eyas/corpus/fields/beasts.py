@@ -388,9 +388,7 @@ def inside(place: str) -> str:
     ):
         return place
     return place + (
-        "上"
-        if place.endswith(("原", "高山", "山地", "大山", "草地", "草甸", "大地", "街", "礁", "农场", "牧草地"))
-        else "里"
+        "上" if place.endswith(("原", "高山", "山地", "大山", "草地", "草甸", "大地", "街", "礁", "牧草地")) else "里"
     )
 
 
@@ -644,6 +642,22 @@ def about(who: Named, lang: Lang) -> str:
     return f"{kind}{weighs}。{fact(who, lang)}{home(who, lang)}"
 
 
+@functools.cache
+def colours() -> dict[str, dict[Lang, str]]:
+    """The colours of well-known animals."""
+    return {by_name()[row[0]].key: {"en": row[1], "zh": row[2]} for row in rows("animals2_colours")}
+
+
+def colour(who: Named, lang: Lang) -> str | None:
+    """The colour of an animal, where it is well known."""
+    found = colours().get(who.beast.key)
+    if found is None:
+        return None
+    if lang == "en":
+        return f"{up(who.many)} are {found['en']}."
+    return f"{who.one}身上的颜色{'' if found['zh'].startswith(('大多', '常常', '冬天')) else '是'}{found['zh']}。"
+
+
 Attribute = Callable[[Named, Lang], str | None]
 ATTRIBUTES: dict[str, tuple[Attribute, float]] = {
     "home": (home, 5),
@@ -660,6 +674,7 @@ ATTRIBUTES: dict[str, tuple[Attribute, float]] = {
     "young": (young, 2),
     "sound": (sound, 1.5),
     "herd": (herd, 0.7),
+    "colour": (colour, 3),
 }
 
 
