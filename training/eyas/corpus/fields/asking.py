@@ -74,12 +74,18 @@ def big(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+@functools.cache
+def patterns(file: str, heading: str, lang: Lang) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    """The patterns under a heading of frames, and their weights: those that stand for more come more often."""
+    found = faq(file)[heading].questions[lang]
+    return found, tuple(1 + pattern.count("|") ** 0.5 for pattern in found)
+
+
 def frame(heading: str, lang: Lang, rng: random.Random, file: str = "asking", **slots: str) -> str:
-    """One wording of a heading of frames, slots filled; patterns that stand for more come more often."""
-    patterns = faq(file)[heading].questions[lang]
-    pattern = rng.choices(patterns, [1 + pattern.count("|") ** 0.5 for pattern in patterns])[0]
+    """One wording of a heading of frames, its slots filled; behind a capital the slot begins with a capital."""
+    found, weights = patterns(file, heading, lang)
     slots |= {big(name): big(text) for name, text in slots.items()}
-    return tidy(expand(pattern, rng, slots), lang)
+    return tidy(expand(rng.choices(found, weights)[0], rng, slots), lang)
 
 
 def tidy(text: str, lang: Lang) -> str:
@@ -170,7 +176,7 @@ def went_on(heading: str, lang: Lang, rng: random.Random, **slots: str) -> str:
 def followed(entry: Help, pool: Sequence[Help], lang: Lang, rng: random.Random, helping: bool = True) -> Turn:
     """How a talk about a heading goes on."""
     kinds = ["short", "translate", "translate", "sure", "doubt", "thanks", "again", "another", "another"]
-    kinds += ["failed"] * (helping and bool(entry.get(lang, "~")))
+    kinds += ["failed", "where", "where"] * (helping and bool(entry.get(lang, "~")))
     kinds += [heading for mark, heading in AFTER.items() if entry.get(lang, mark) for _ in range(3)]
     kind = rng.choice(kinds)
     if kind == "another":

@@ -151,7 +151,6 @@ def params(lang: Lang, rng: random.Random) -> list[Turn]:
     table = rows("guide_params")
     row, second = rng.sample(table, 2)
     names = {"en": row[0].split(";"), "zh": row[1].split(";")}
-    shown = names[lang][0]
     name = rng.choice(names[lang][1:] if lang == "en" else names[lang])
     bare = name.removeprefix("the ")
 
@@ -160,6 +159,7 @@ def params(lang: Lang, rng: random.Random) -> list[Turn]:
         return f"{first} {row[2]}." if lang == "en" else f"{first}{row[3]}。"
 
     def turn(kind: str, lang: Lang) -> Turn:
+        shown = names[lang][0]
         if kind == "what":
             return question("param what", lang, rng, n=name), what(row, lang)
         if kind == "off":
