@@ -31,6 +31,9 @@ from falconry.models.download_errors import TemporaryFailure
         ("64:ff9b::a00:1", False),
         ("64:ff9b::5db8:d822", True),
         ("2002:7f00:1::", False),
+        ("::127.0.0.1", False),
+        ("fec0::1", False),
+        ("64:ff9b:1::a00:1", False),
     ],
 )
 def test_public_addresses(address: str, public: bool) -> None:

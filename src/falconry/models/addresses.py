@@ -13,6 +13,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from falconry.models import download_errors as errors
 
 _NAT64 = ip_network("64:ff9b::/96")  # RFC 6052: the last four bytes are an IPv4 address
+# Of one network each, whatever the standard library of a Python says: RFC 3879, RFC 8215, RFC 4291 (::a.b.c.d).
+_LOCAL = tuple(map(ip_network, ("fec0::/10", "64:ff9b:1::/48", "::/96")))
 
 
 async def public_addresses(host: str, port: int) -> list[str]:
@@ -37,6 +39,8 @@ async def look_up(host: str, port: int) -> list[str]:
 def is_public(address: str) -> bool:
     """Whether an address belongs to the internet, and not to this machine, its network or a cloud's inside."""
     parsed = ip_address(address.partition("%")[0])
+    if any(parsed in network for network in _LOCAL):
+        return False
     inner = _inner(parsed) if isinstance(parsed, IPv6Address) else None
     return all(one.is_global and not one.is_multicast for one in (parsed, inner) if one is not None)
 
