@@ -6,6 +6,7 @@ import json
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,19 @@ def test_a_file_that_cannot_be_understood_is_set_aside(tmp_path: Path, text: str
     assert aside.read_text() == text
     store.add(box())
     assert EndpointStore(tmp_path).all() == (box(),)
+
+
+def test_what_we_wrote_is_never_too_large_to_be_read(tmp_path: Path) -> None:
+    """As many models as can be chosen, with names as long as can be: none of the keys is lost over it."""
+    models = tuple(f"{number:03d}" + "模" * 297 for number in range(200))
+    stored = [replace(box(f"box {number}"), models=models) for number in range(15)]
+    store = EndpointStore(tmp_path)
+    for each in stored:
+        store.add(each)
+    assert store.path.stat().st_size > 5_000_000
+    again = EndpointStore(tmp_path)
+    assert again.all() == tuple(stored)
+    assert again.problem is None
 
 
 def test_a_file_of_a_newer_falconry_is_left_alone(tmp_path: Path) -> None:
