@@ -1032,7 +1032,8 @@ def backwards_talk(lang: Lang, rng: random.Random) -> list[Turn]:
 
 def meaning_talk(lang: Lang, rng: random.Random) -> list[Turn]:
     """What a mammal is, and examples."""
-    key = rng.choice(list(kinds()))
+    taken = {name for beast in beasts() for name in beast.names[lang]}
+    key = rng.choice([key for key, kind in kinds().items() if kind.one[lang] not in taken])
     kind = kinds()[key]
     slots = {
         "akind": know.a(kind.one["en"]),
