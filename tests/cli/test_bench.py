@@ -68,6 +68,7 @@ def test_in_chinese(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monk
     ("arguments", "said"),
     [
         (("no-such-model",), "no model named"),
+        (("--model", "no-such-model"), "no model named"),
         (("--users", "0"), "--users"),
         (("--users", "many"), "--users"),
         (("--plot", "/no/such/folder/x.svg"), "no such folder"),

@@ -22,6 +22,7 @@ from falconry.settings import Settings
 if TYPE_CHECKING:
     from falconry.bench.measure import Plan
     from falconry.bench.report import Report
+    from falconry.engines.pool import EnginePool
 
 MOST_USERS = 256
 
@@ -87,7 +88,7 @@ async def _all(
     reports: list[Report] = []
     failed: list[dict[str, object]] = []
     pool = await asyncio.to_thread(whole_pool, settings)
-    wanted = [pool.resolve(name) for name in names] or [pool.resolve(None)]
+    wanted = [pool.resolve(name) for name in names] or [_named(pool)]
     await pool.aclose()
     for model in dict.fromkeys(wanted):
         if sys.stderr.isatty():
@@ -104,6 +105,12 @@ async def _all(
     return reports, failed
 
 
+def _named(pool: EnginePool) -> str:
+    """The model that the settings name, even if it is not there: figures of another one would be taken for its own."""
+    missing = (model.name for model in pool.models() if model.engine == "missing")
+    return next(missing, None) or pool.resolve(None)
+
+
 async def _one(settings: Settings, model: str, plan: Plan, bandwidth: float | None) -> Report:
     from falconry.bench.measure import Measurement, Start, measure
     from falconry.bench.report import Report
@@ -115,12 +122,23 @@ async def _one(settings: Settings, model: str, plan: Plan, bandwidth: float | No
         about = next(each for each in pool.models() if each.name == model)
         found = [each async for each in measure(pool, model, plan)]
         memory = engine_memory() if about.size else None
+        per_token = _bytes_per_token(pool, model)
     finally:
         await pool.aclose()
     start = next(each for each in found if isinstance(each, Start))
     measured = tuple(each for each in found if isinstance(each, Measurement))
     local = bandwidth if about.size else None
-    return Report(model, about.title, about.engine, about.size, start, measured, memory, local)
+    return Report(model, about.title, about.engine, about.size, per_token, start, measured, memory, local)
+
+
+def _bytes_per_token(pool: EnginePool, model: str) -> int | None:
+    """Of the model whose weights it has; None where they are not a file of ours."""
+    from falconry.models.gguf import read_header
+    from falconry.models.speed import bytes_per_token
+
+    spec = pool.spec(model)
+    spec = pool.spec(spec.base) if spec.base else spec
+    return bytes_per_token(read_header(spec.path)) if spec.kind == "llama_cpp" and spec.path else None
 
 
 def _table(report: Report, terminal: Terminal) -> str:
