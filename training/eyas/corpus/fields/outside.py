@@ -83,7 +83,8 @@ def slot(name: str, lang: Lang, rng: random.Random) -> str:
 def fill(pattern: str, lang: Lang, rng: random.Random) -> str:
     """One wording of ``pattern`` with all its slots filled."""
     text = expand(pattern, rng)
-    return re.sub(r"\{(\w+)\}", lambda match: slot(match[1], lang, rng), text)
+    text = re.sub(r"\{(\w+)\}", lambda match: slot(match[1], lang, rng), text)
+    return re.sub(r"((?:best|brand of|kind of|model of|kinds of|shops for)) an? ", r"\1 ", text)
 
 
 def _word(lang: Lang, rng: random.Random) -> str:
@@ -193,6 +194,7 @@ MADE: dict[str, Callable[[Lang, random.Random], str]] = {
     "log": _log,
     "url": _url,
     "number": _number,
+    "future": lambda lang, rng: str(rng.randint(2027, 2120)),
     "day": lambda lang, rng: rng.choice(("Monday", "spring", "winter", "year", "week")),
 }
 
@@ -222,11 +224,6 @@ def draw(rng: random.Random) -> str:
     """A domain by its weight."""
     names = list(domains())
     return rng.choices(names, [domains()[name][2] for name in names])[0]
-
-
-def language(name: str, lang: Lang) -> Lang:
-    """The language of the answer: English where the question is in a language that Eyas does not speak."""
-    return "en" if name == "foreign" and lang == "en" else lang
 
 
 FOLLOW = {
@@ -263,7 +260,9 @@ def outside_talk(lang: Lang, rng: random.Random) -> list[Turn]:
     # pasted code and foreign words look the same whatever language the user speaks: then Eyas says it in English
     spoken = lang
     asked = question(name, lang, rng)
-    if name in ("foreign", "snippet", "error", "log", "url", "nonsense"):
+    if name == "foreign":
+        spoken = "en" if asked in choices("foreign", "en") else lang
+    elif name in ("snippet", "error", "log", "url", "nonsense"):
         spoken = "zh" if any("一" <= letter <= "鿿" for letter in asked) else "en"
     turns = [(asked, unknown.answer(spoken, rng, kind))]
     if rng.random() < 0.35:

@@ -7,6 +7,6 @@ from training.eyas.corpus.fields.facts import Talk, explanation_talk, fact_talk
 TALKS: tuple[tuple[Talk, float], ...] = (
     (explanation_talk("science", "everyday"), 14),
     (fact_talk("school", "science"), 5),
-    (fact_talk("school", "colour", "sport", "music", "invention", "history", "language"), 6),
+    (fact_talk("school", "colour", "sport", "music", "invention", "history", "language", "culture", "safety"), 8),
 )
 """The talks of this field with their weights."""
