@@ -17,7 +17,16 @@ from training.eyas.corpus.grammar import Lang, parse
 from training.eyas.corpus.tables import faq, rows
 
 FIELDS = ("countries", "world", "planets", "elements", "units", "calendar")
-FILES = ("table_talk", "countries", "world", "records", "planets", "astronomy", "elements", "chemistry", "units") + (
+FILES = (
+    "table_talk",
+    "countries",
+    "world",
+    "records",
+    "planets",
+    "astronomy",
+    "elements",
+    "chemistry",
+    "units",
     "measures",
     "calendar",
     "calendar_facts",
@@ -269,6 +278,9 @@ def test_tables_have_as_many_cells_as_their_header() -> None:
         ("A is the symbol of the ampere", "A is the symbol of the ampere"),
         ("the Netherlands's capital", "the Netherlands' capital"),
         ("What is it?.", "What is it?"),
+        ("What's the capitals of Chad and Mali?", "What are the capitals of Chad and Mali?"),
+        ("What is the number of planets?", "What is the number of planets?"),
+        ("What is the planets in order?", "What are the planets in order?"),
     ],
 )
 def test_tidy(text: str, tidied: str) -> None:

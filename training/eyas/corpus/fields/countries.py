@@ -219,7 +219,11 @@ def table() -> Table:
     for one in countries().values():
         near = tuple(countries()[code].capital for code in one.neighbours if countries()[code].capital["en"] != "-")
         decoys = cities().get(one.code, ()) * 3 + near
-        things.append(Thing(one.name, _known(one), {"capital": decoys} if decoys else {}))
+        aliases = words("alias").get(one.code, {})
+        more: dict[Lang, tuple[str, ...]] = {
+            lang: tuple(text.split(";")) for lang, text in aliases.items() if text != "-"
+        }
+        things.append(Thing(one.name, _known(one), {"capital": decoys} if decoys else {}, more))
     return Table(FILE, tuple(things))
 
 
@@ -697,6 +701,44 @@ def city(lang: Lang, rng: random.Random) -> list[Turn]:
     )
 
 
+def two_kinds(lang: Lang, rng: random.Random) -> list[Turn]:
+    """Two things about one country in one question."""
+    thing = rng.choice([thing for thing in table().things if {"capital", "money", "language"} <= set(thing.known)])
+    kinds = rng.sample(("capital", "money", "language"), 2)
+    named = {"capital": ("capital", "首都"), "money": ("currency", "货币"), "language": ("language", "语言")}
+    at = LANGS.index(lang)
+    slots = table().called(thing, {"x": thing.name[lang], "b": thing.name[lang].removeprefix("the ")}, lang, rng)
+    slots |= {"k": named[kinds[0]][at], "l": named[kinds[1]][at]}
+    says = [table().says(thing, kind, rng) for kind in kinds]
+    both: Both = {one: (" " if one == "en" else "").join(said[one] for said in says) for one in LANGS}
+    return table_talk.turns(Reply(table_talk.ask(FILE, "two kinds", lang, rng, slots), both), lang, rng)
+
+
+def several(lang: Lang, rng: random.Random) -> list[Turn]:
+    """The capitals of two to four countries in one question."""
+    group = rng.sample([one for one in countries().values() if one.capital["en"] != "-"], rng.choice((2, 2, 3, 4)))
+    asked = table_talk.ask(FILE, "several", lang, rng, {"g": table_talk.join([one.name[lang] for one in group], lang)})
+    says: Both = {
+        "en": table_talk.stop(", ".join(f"{one.name['en']}: {one.capital['en']}" for one in group), "en"),
+        "zh": table_talk.stop("，".join(f"{one.name['zh']}的首都是{one.capital['zh']}" for one in group), "zh"),
+    }
+    talk = table_talk.turns(Reply(asked, says), lang, rng, 0.15)
+    if len(talk) == 1 and rng.random() < 0.3:
+        one = rng.choice(group)
+        where: Both = {"en": "where is {x}", "zh": "{x}在哪个洲"}
+        follow = table_talk.marked(where[lang].replace("{x}", one.name[lang]), lang)
+        talk.append((table_talk.lightly(follow, lang, rng), table().says(_thing(one), "continent", rng)[lang]))
+    return talk
+
+
+def region(lang: Lang, rng: random.Random) -> list[Turn]:
+    """A region, a former or an invented country: Eyas does not know its capital."""
+    row = rng.choice([row for row in rows("countries_words") if row[0] == "region"])
+    name = row[2] if lang == "en" else row[3]
+    heading = rng.choice(("capital", "capital", "money"))
+    return table_talk.edge(FILE, heading, lang, rng, {"x": name, "b": name.removeprefix("the ")})
+
+
 def invented(lang: Lang, rng: random.Random) -> str:
     """A country that does not exist."""
     words = lists(FILE)
@@ -754,5 +796,8 @@ TALKS: tuple[tuple[Talk, float], ...] = (
     (odd, 2),
     (about, 5),
     (city, 3.5),
+    (two_kinds, 3),
+    (several, 3),
+    (region, 1.5),
     (edge, 14),
 )

@@ -222,6 +222,32 @@ def listing(lang: Lang, rng: random.Random) -> list[Turn]:
     return table_talk.turns(Reply(asked, says), lang, rng, 0.2)
 
 
+def which_is(lang: Lang, rng: random.Random) -> list[Turn]:
+    """Which of some elements is a noble gas, a metal, a liquid …?"""
+    thing = {one.name["en"]: table().things[one.number - 1] for one in elements()}
+    draw = rng.random()
+    if draw < 0.5:
+        key = rng.choice(("noble", "halogen", "alkali", "alkaline", "lanthanide", "actinide"))
+        article = "an " if KINDS[key]["en"][0] in "ai" else "a "
+        kind: Both = {"en": article + KINDS[key]["en"], "zh": KINDS[key]["zh"]}
+        inside = [one for one in elements() if one.kind == key]
+        # All of these are metals or nonmetals, too: the others are told by what they are.
+        outside = [one for one in elements() if one.kind not in (key, "superheavy") and one.number < 90]
+        told = "kind"
+    elif draw < 0.75:
+        kind = {"en": "a metal", "zh": "金属"}
+        inside = [one for one in elements() if one.kind in METALS and one.fact]
+        outside = [one for one in elements() if one.kind in ("nonmetal", "noble", "halogen") and one.fact]
+        told = "kind"
+    else:
+        kind = {"en": "a gas at room temperature", "zh": "常温下的气体"}
+        inside = [one for one in elements() if one.state == "gas"]
+        outside = [one for one in elements() if one.state in ("solid", "liquid") and one.fact]
+        told = "state"
+    tells = {one.name["en"]: said(thing[one.name["en"]], told, rng) for one in (*inside, *outside)}
+    return table_talk.which_is(kind, [one.name for one in inside], [one.name for one in outside], lang, rng, tells)
+
+
 def edge(lang: Lang, rng: random.Random) -> list[Turn]:
     """What Eyas does not know of elements, and elements that do not exist."""
     one = rng.choice(elements())
@@ -254,6 +280,7 @@ TALKS: tuple[tuple[Talk, float], ...] = (
     (heavier, 2),
     (neighbour, 2.5),
     (listing, 4),
+    (which_is, 4),
     (table_talk.entry_talk("chemistry"), 14),
     (edge, 11),
 )

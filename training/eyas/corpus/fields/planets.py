@@ -151,6 +151,19 @@ def is_a(lang: Lang, rng: random.Random) -> list[Turn]:
     return table_talk.checked(False, asked, _body_says(row), lang, rng)
 
 
+def which_is(lang: Lang, rng: random.Random) -> list[Turn]:
+    """Which of some bodies is a planet, a moon, a star?"""
+    tells: dict[str, Both] = {row[1]: _body_says(row) for row in rows("planets_bodies")}
+    tells |= {thing.name["en"]: table().says(thing, "about", rng) for thing in table().things}
+    wanted = rng.choice(("planet", "planet", "moon", "star"))
+    bodies: list[tuple[str, Both]] = [(row[0], {"en": row[1], "zh": row[2]}) for row in rows("planets_bodies")]
+    bodies += [("planet", thing.name) for thing in table().things]
+    kind: Both = {"en": f"a {wanted}", "zh": {"planet": "行星", "moon": "卫星", "star": "恒星"}[wanted]}
+    inside = [name for sort, name in bodies if sort == wanted]
+    outside = [name for sort, name in bodies if sort not in (wanted, "dwarf planet", "asteroid")]
+    return table_talk.which_is(kind, inside, outside, lang, rng, tells)
+
+
 def edge(lang: Lang, rng: random.Random) -> list[Turn]:
     """What Eyas does not know of the sky, and bodies that do not exist."""
     row = rng.choice(rows("planets_bodies"))
@@ -182,6 +195,7 @@ TALKS: tuple[tuple[Talk, float], ...] = (
     (lambda lang, rng: moons().check("moon of", lang, rng), 1.5),
     (body, 4),
     (is_a, 4),
+    (which_is, 3),
     (table_talk.entry_talk("astronomy"), 34),
     (edge, 10),
 )

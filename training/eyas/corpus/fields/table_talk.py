@@ -22,6 +22,11 @@ Talk = Callable[[Lang, random.Random], list[Turn]]
 Slots = dict[str, str]
 Both = dict[Lang, str]
 LANGS: tuple[Lang, Lang] = ("en", "zh")
+PLURALS = (
+    "capitals|countries|nations|neighbou?rs|planets|moons|months|days|weekdays|seasons|elements|continents|oceans|animals|"
+    "names|directions|parts|units|gases|halogens|metals|metalloids|lanthanides|actinides|rivers|mountains|deserts|seas|"
+    "lakes|islands|facts|terms"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +95,7 @@ def tidy(text: str, lang: Lang) -> str:
         text = re.sub(r"(请问|问一下|我想知道)[，：]?(?:请问一下|请问|问一下|想问下|我想知道)", r"\1", text)
         return re.sub(r"(?<=[a-zA-Z]) (?=[，。？])", "", text)
     text = re.sub(r"\.\.+", ".", text)
+    text = re.sub(rf"\b([Ww]hat)(?: is|'s) ((?:the|some) (?:(?!of\b)\w+ ){{0,3}}(?:{PLURALS})\b)", r"\1 are \2", text)
     text = re.sub(r"\b(\w*[a-zé]s)'s\b", r"\1'", text)
     text = re.sub(r"\b([Aa]) (?=(?:[aioAIO](?!nd\b|ne\b)|[eE](?![uU])|[uU]n(?!i))\w\w)", r"\1n ", text)
     return re.sub(r"\b([Tt]he|[Tt]heir) the\b", r"\1", text)
@@ -204,6 +210,7 @@ class Thing:
     name: Both
     known: dict[str, dict[Lang, Slots]]
     decoys: dict[str, tuple[Both, ...]] = dataclasses.field(default_factory=dict)
+    aliases: dict[Lang, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
     def slots(self, kind: str, lang: Lang) -> Slots:
         """The name as ``x`` and what belongs to a kind of question; ``v`` is the value."""
@@ -224,6 +231,15 @@ class Table:
     def having(self, kind: str) -> list[Thing]:
         """The things of which something is known under ``kind``."""
         return [thing for thing in self.things if kind in thing.known]
+
+    def called(self, thing: Thing, slots: Slots, lang: Lang, rng: random.Random) -> Slots:
+        """The slots for a question, now and then with another name of the thing, or its name in the other language."""
+        name, draw = thing.name[lang], rng.random()
+        if draw < 0.4 and thing.aliases.get(lang):
+            name = rng.choice(thing.aliases[lang])
+        elif draw > 0.96:
+            name = thing.name[other(lang)]
+        return {**slots, "x": name, "b": name.removeprefix("the ")} if name != thing.name[lang] else slots
 
     def wrong(self, thing: Thing, kind: str, rng: random.Random) -> Both:
         """A value that is not the thing's own: a likely mistake, or what belongs to another thing."""
@@ -251,9 +267,7 @@ class Table:
         """What a thing has: alone, or followed by another thing, another question about it, or what people say."""
         things = self.having(kind)
         thing = thing or rng.choice(things)
-        slots = thing.slots(kind, lang)
-        if rng.random() < 0.05:
-            slots = {**slots, "x": thing.name[other(lang)], "b": thing.name[other(lang)].removeprefix("the ")}
+        slots = self.called(thing, thing.slots(kind, lang), lang, rng)
         reply = self.reply(thing, kind, ask(self.file, kind, lang, rng, slots), rng)
         talk = [(reply.asked, reply.says[lang])]
         draw = rng.random()
@@ -289,7 +303,7 @@ class Table:
     def check(self, kind: str, lang: Lang, rng: random.Random) -> list[Turn]:
         """Is it so? Half of the time it is not, and the answer says what is."""
         thing, right = rng.choice(self.having(kind)), rng.random() < 0.5
-        slots = thing.slots(kind, lang)
+        slots = self.called(thing, thing.slots(kind, lang), lang, rng)
         slots = slots if right else {**slots, "v": self.wrong(thing, kind, rng)[lang]}
         asked = ask_check(self.file, f"{kind} check", lang, rng, slots)
         return checked(right, asked, self.says(thing, kind, rng), lang, rng)
@@ -339,3 +353,22 @@ def entry_talk(file: str, skip: frozenset[str] = frozenset()) -> Talk:
         return turns(reply, lang, rng, 0 if because else 0.35)
 
     return talk
+
+
+def which_is(
+    kind: Both,
+    inside: Sequence[Both],
+    outside: Sequence[Both],
+    lang: Lang,
+    rng: random.Random,
+    tells: Mapping[str, Both],
+) -> list[Turn]:
+    """Which of some is of a kind, or is not; ``tells`` says, by English name, what each one is."""
+    negated = rng.random() < 0.5
+    pool, strange = (inside, outside) if negated else (outside, inside)
+    one = rng.choice(list(strange))
+    group = [*rng.sample(list(pool), min(len(pool), rng.choice((2, 2, 3)))), one]
+    rng.shuffle(group)
+    names = join([name[lang] for name in group], lang, rng.choice(("or", "and")) if lang == "en" else "")
+    asked = framed("which is not" if negated else "which is", lang, rng, k=kind[lang], g=names)
+    return turns(Reply(asked, tells[one["en"]], one), lang, rng)

@@ -255,6 +255,18 @@ def listing(lang: Lang, rng: random.Random) -> list[Turn]:
     return table_talk.turns(Reply(asked, says), lang, rng, 0.2)
 
 
+def which_is(lang: Lang, rng: random.Random) -> list[Turn]:
+    """Which of some units measures a length, a mass …?"""
+    quantity = rng.choice(("length", "mass", "time", "volume", "temperature", "speed", "data"))
+    things = symbols().things
+    zh = next(thing.known["measures"]["zh"]["v"] for thing in things if thing.known["measures"]["en"]["v"] == quantity)
+    inside = [thing.name for thing in things if thing.known["measures"]["en"]["v"] == quantity]
+    outside = [thing.name for thing in things if thing.known["measures"]["en"]["v"] != quantity]
+    tells = {thing.name["en"]: symbols().says(thing, "measures", rng) for thing in things}
+    kind: Both = {"en": f"a unit of {quantity}", "zh": f"{zh}的单位"}
+    return table_talk.which_is(kind, inside, outside, lang, rng, tells)
+
+
 def edge(lang: Lang, rng: random.Random) -> list[Turn]:
     """Units that do not exist, money rates, and what only the user can measure."""
     pair = rng.choice(pairs())
@@ -281,6 +293,7 @@ TALKS: tuple[tuple[Talk, float], ...] = (
     (lambda lang, rng: symbols().check("measures", lang, rng), 3),
     (temperature, 6),
     (listing, 2.5),
+    (which_is, 3),
     (table_talk.entry_talk("measures"), 9),
     (edge, 10),
 )
