@@ -21,7 +21,7 @@ def measurement(users: int, speed: float | None = 10.0) -> Measurement:
 
 def report(**changes: object) -> Report:
     values: dict[str, object] = {
-        "model": "tiny", "title": "Tiny", "engine": "llama_cpp", "size": 2 * 10**9,
+        "model": "tiny", "title": "Tiny", "engine": "llama_cpp", "size": 2 * 10**9, "per_token": 2 * 10**9,
         "start": Start(1.0, 256, 2048, True),
         "measurements": (measurement(1), measurement(4)), "memory": 3 * 10**9, "bandwidth": 4e10,
     }  # fmt: skip
@@ -30,7 +30,7 @@ def report(**changes: object) -> Report:
 
 def test_the_limit_is_what_the_memory_can_bring() -> None:
     assert report().limit == 20.0
-    assert report(size=None).limit is None
+    assert report(per_token=None).limit is None
     assert report(bandwidth=None).limit is None
 
 

@@ -17,6 +17,7 @@ class Report:
 
     Attributes:
         size, memory: bytes of its file, and of its processes after the last measurement; None for endpoints.
+        per_token: bytes of weights, keys and values that are read for one token; None where the file does not tell.
         bandwidth: of this machine's memory, in bytes a second.
     """
 
@@ -24,6 +25,7 @@ class Report:
     title: str
     engine: str
     size: int | None
+    per_token: int | None
     start: Start
     measurements: tuple[Measurement, ...]
     memory: int | None
@@ -31,12 +33,11 @@ class Report:
 
     @property
     def limit(self) -> float | None:
-        """Tokens a second that one user can get at most: every token reads all weights once.
+        """Tokens a second that one user can get at most: every token reads the weights that work on it from memory.
 
-        Models of which each token uses a part only (mixtures of experts) can be faster than that, and what fits into
-        the processor's cache does not come from memory at all.
+        What fits into the processor's cache does not come from memory, and can be faster than that.
         """
-        return self.bandwidth / self.size if self.bandwidth and self.size else None
+        return self.bandwidth / self.per_token if self.bandwidth and self.per_token else None
 
     def as_json(self) -> dict[str, Any]:
         """All of it, and the limit; times in seconds, sizes in bytes, speeds in tokens a second."""

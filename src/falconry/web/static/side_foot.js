@@ -55,7 +55,7 @@ async function showPerson(links, prefs) {
     if (JSON.stringify(me) === shown) return;
     shown = JSON.stringify(me);
     const account = me.login ? pageLink(me.name, "/account", "person") : pageLink(t("page_api"), "/account", "code");
-    links.replaceChildren(account, ...(me.role === "admin" ? [pageLink(t("page_admin"), "/admin", "pulse")] : []));
+    links.replaceChildren(account, pageLink(t("reads_short"), "/prompt", "tokens"), ...(me.role === "admin" ? [pageLink(t("page_admin"), "/admin", "pulse")] : []));
     prefs.replaceChildren(languageButton(), ...(me.login ? [leaveButton()] : []), themeButton());
   };
   show(JSON.parse(store.get("me") ?? "{}"));
