@@ -273,6 +273,10 @@ def test_facts_survive_being_written_down() -> None:
         {"models": [{"id": "m", "tools": []}]},
         {"features": 3},
         {"kind": "fax"},
+        {"url": 3},
+        {"url": "http://[::1"},
+        {"url": "file:///etc/passwd"},
+        {"url": "http://169.254.169.254/"},
     ],
 )
 def test_facts_that_we_did_not_write_are_none(broken: dict[str, object]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
-from falconry.settings import EndpointKind
+from falconry.settings import Endpoint, EndpointKind
 
 Feature: TypeAlias = Literal[
     "chat", "tools", "json_schema", "regex", "logprobs", "prompt_logprobs", "count", "continue"
@@ -102,7 +102,7 @@ class ServerFacts:
             raise ValueError("no time")
         return cls(
             kind=kind,
-            url=str(value["url"]),
+            url=Endpoint(name="learnt", url=value["url"]).url,
             models=tuple(map(_model, value["models"])),
             version=version,
             features=frozenset(name for name in get_args(Feature) if name in value["features"]),
