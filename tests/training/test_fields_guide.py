@@ -74,7 +74,10 @@ def test_questions_are_many_and_a_third_goes_on(field: types.ModuleType, lang: L
 @pytest.mark.parametrize("lang", LANGS)
 @pytest.mark.parametrize("field", FIELDS.values(), ids=FIELDS)
 def test_first_answers_are_in_the_language_of_the_question(field: types.ModuleType, lang: Lang) -> None:
+    switched = next(entry for entry in helps("smalltalk_more") if entry.name == "language switch")
     for talk in draws(field.TALKS, lang, 11, 800):
+        if talk[0][1] in switched.get(lang, "="):
+            continue
         chinese = len(re.findall("[\u4e00-\u9fff]", talk[0][1]))
         assert chinese >= 2 if lang == "zh" else chinese <= 4, talk
 

@@ -232,12 +232,43 @@ def plain(lang: Lang, rng: random.Random) -> list[Turn]:
     entry = rng.choices(entries, [WEIGHTS.get(entry.name, 1.0) for entry in entries])[0]
     heading = entry.name
     turns = [(spoken(heading, lang, rng), reply(heading, lang))]
+    if heading in ("bored", "sing") and rng.random() < 0.5:
+        return turns + offered(heading, lang, rng)
     while heading in NEXT and rng.random() < 0.38 and len(turns) < 4:
         heading = rng.choice(NEXT[heading])
         turns.append((spoken(heading, lang, rng), reply(heading, lang)))
     if len(turns) == 1 and rng.random() < 0.06:
         turns.append((went_on("translate", lang, rng), reply(heading, other(lang))))
     return turns
+
+
+OFFERED: dict[Lang, dict[str, tuple[str, ...]]] = {
+    "en": {
+        "joke": ("a joke", "a joke please", "the joke", "joke", "then a joke", "let me hear the joke", "the first one"),
+        "riddle": ("a riddle", "a riddle please", "the riddle", "riddle", "then a riddle", "I want to guess something"),
+        "poem": ("a poem", "the poem", "then a poem", "a short poem please", "the second one"),
+    },
+    "zh": {
+        "joke": ("笑话", "讲笑话吧", "那就笑话", "听笑话", "第一个", "讲个笑话好了", "笑话吧"),
+        "riddle": ("谜语", "出个谜语吧", "猜谜", "那就谜语", "我想猜谜", "谜语吧"),
+        "poem": ("诗", "念首诗吧", "那就诗", "第二个", "小诗", "听诗"),
+    },
+}
+"""What users take of what Eyas offers."""
+
+
+def offered(heading: str, lang: Lang, rng: random.Random) -> list[Turn]:
+    """What Eyas offered, taken up: a joke, a riddle or a poem."""
+    kind = rng.choice(("joke", "riddle") if heading == "bored" else ("joke", "poem"))
+    talk = {"joke": jokes, "riddle": riddles, "poem": poems}[kind]
+    while True:
+        turns = talk(lang, rng)
+        if kind != "riddle" or turns[0][1] in {row[0 if lang == "en" else 3] for row in rows("riddles_more")}:
+            break
+    if kind == "poem":
+        turns = [(turns[0][0], rng.choice(rows("poems_more"))[2 if lang == "en" else 3].replace("\\n", "\n"))]
+    asked = rng.choice(OFFERED[lang][kind])
+    return [(big(asked) if rng.random() < 0.5 else asked, turns[0][1]), *turns[1:3]]
 
 
 def jokes(lang: Lang, rng: random.Random) -> list[Turn]:

@@ -262,6 +262,65 @@ def first_then_difference(lang: Lang, rng: random.Random) -> list[Turn]:
     ]
 
 
+def kinds(lang: Lang, rng: random.Random) -> list[Turn]:
+    """What belongs to which kind: yes or no, a list, one of three, the odd one out."""
+    table = rows("terms_kinds")
+    row, second = rng.sample(table, 2)
+    at, several = (3, 1) if lang == "en" else (4, 2)
+    names, foreign = row[at].split(";"), second[at].split(";")
+    one, another = (row[0], second[0]) if lang == "en" else (row[2], second[2])
+    many = row[several]
+    member, outsider = rng.choice(names), rng.choice(foreign)
+    yes = f"{big(member)} is {one}." if lang == "en" else f"{spaced(member)}是{one}。"
+    draw = rng.random()
+    if draw < 0.25:
+        answer = f"Yes, {member} is {one}." if lang == "en" else f"对，{spaced(member)}是{one}。"
+        return [(asked_kind("kind of", lang, rng, m=member, k=one, p=many), answer)]
+    if draw < 0.5:
+        if lang == "en":
+            answer = f"No, {outsider} is not {one}, but {another}."
+        else:
+            answer = f"不对，{spaced(outsider)}不是{one}，而是{another}。"
+        return [(asked_kind("kind of", lang, rng, m=outsider, k=one, p=many), answer)]
+    if draw < 0.7:
+        shown = names[:3]
+        if lang == "en":
+            answer = f"{big(many)} are, for example, {shown[0]}, {shown[1]} and {shown[2]}."
+        else:
+            answer = f"{many}例如{spaced_in(spaced('、'.join(shown[:2])))}和{spaced_in(shown[2])}。"
+        turns = [(asked_kind("kind list", lang, rng, p=many), answer)]
+        if len(names) > 3 and rng.random() < 0.4:
+            more = (
+                ("and more?", "any others?", "one more?", "what else?")
+                if lang == "en"
+                else ("还有呢？", "还有别的吗？", "再说一个", "还有吗")
+            )
+            end = f"{big(names[3])} is another one." if lang == "en" else f"还有{spaced_in(names[3])}。"
+            turns.append((rng.choice(more), end))
+        return turns
+    if draw < 0.85:
+        three = [member, *rng.sample([name for other in table if other is not row for name in other[at].split(";")], 2)]
+        rng.shuffle(three)
+        return [(asked_kind("kind which", lang, rng, a=three[0], b=three[1], d=three[2], k=one, p=many), yes)]
+    three = [*rng.sample(names, 2), outsider]
+    rng.shuffle(three)
+    if lang == "en":
+        answer = f"{big(outsider)} is the odd one out: it is {another}, and the others are {many}."
+    else:
+        answer = f"{spaced(outsider)}不是一类：它是{another}，其他是{many}。"
+    return [(asked_kind("odd one", lang, rng, a=three[0], b=three[1], d=three[2]), answer)]
+
+
+def asked_kind(heading: str, lang: Lang, rng: random.Random, **slots: str) -> str:
+    """A question about kinds, as it is typed."""
+    return typed(frame(heading, lang, rng, FRAMES, **slots), lang, rng)
+
+
+def spaced_in(text: str) -> str:
+    """``text`` behind a Chinese word: with a blank before Latin letters."""
+    return f" {text}" if text[0].isascii() else text
+
+
 TALKS: tuple[tuple[Talk, float], ...] = (
     (term_talk, 40),
     (simple_talk, 5),
@@ -269,6 +328,7 @@ TALKS: tuple[tuple[Talk, float], ...] = (
     (claim_talk, 10),
     (difference_talk, 12),
     (first_then_difference, 4),
+    (kinds, 7),
     (help_talk("terms_more", helping=False), 14),
     (beyond_talk("terms_beyond"), 9),
 )
