@@ -11,7 +11,7 @@ import click
 from falconry.cli.configure import load_settings, settings_flags
 from falconry.cli.tables import aligned, short_number, short_size
 from falconry.cli.terminal import Terminal, printable
-from falconry.cli.verbs import Verb
+from falconry.cli.verbs import Number, Verb, Word
 
 if TYPE_CHECKING:
     from falconry.models.advice import Advice
@@ -23,9 +23,9 @@ _GIB = 2**30
 
 
 @click.command("catalog", cls=Verb)
-@click.option("--memory", type=click.FloatRange(0.25, 2**20))
-@click.option("--language", type=click.Choice(["zh", "en"]))
-@click.option("--wish", type=click.Choice(["quality", "speed"]), default="quality")
+@click.option("--memory", type=Number(0.25, 2**20), metavar="GIB")
+@click.option("--language", type=Word("zh", "en"), metavar="[zh|en]")
+@click.option("--wish", type=Word("quality", "speed"), default="quality", metavar="[quality|speed]")
 @click.option("--json", "as_json", is_flag=True)
 @settings_flags("context_length")
 @click.pass_obj
