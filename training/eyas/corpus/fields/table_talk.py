@@ -82,9 +82,9 @@ def pick(file: str, heading: str, lang: Lang, rng: random.Random, slots: Mapping
 
 
 def spaced(text: str) -> str:
-    """Chinese text with blanks around its numbers, as Eyas writes them."""
-    text = re.sub(r"(?<=[\u4e00-\u9fff])(?=\d)", " ", text)
-    return re.sub(r"(?<=\d)(?=[\u4e00-\u9fff])", " ", text)
+    """Chinese text with blanks around its numbers and Latin words, as Eyas writes them."""
+    text = re.sub(r"(?<=[\u4e00-\u9fff])(?=[A-Za-z\d])", " ", text)
+    return re.sub(r"(?<=[A-Za-z\d])(?=[\u4e00-\u9fff])", " ", text)
 
 
 def tidy(text: str, lang: Lang) -> str:
