@@ -8,6 +8,7 @@ import random
 import re
 from collections.abc import Callable, Sequence
 
+from training.eyas.corpus import unknown
 from training.eyas.corpus.grammar import Lang, expand
 from training.eyas.corpus.noise import disturb
 from training.eyas.corpus.tables import DATA, faq, rows
@@ -297,6 +298,24 @@ SHORT: dict[Lang, re.Pattern[str]] = {
     "zh": re.compile(r"一句话|简短|一两句"),
 }
 """Where these words stand in a question, the first sentence is enough."""
+
+
+def edge_talk(*names: str) -> Talk:
+    """Questions about known topics that go beyond what Eyas knows, and then the known one."""
+
+    def talk(lang: Lang, rng: random.Random) -> list[Turn]:
+        pool = [entry for name in names for entry in explanations(name) if entry.topics[lang]]
+        entry = rng.choice(pool)
+        topic = rng.choice(entry.topics[lang])
+        heading, kind = rng.choice((("edge", "knowledge"), ("edge", "knowledge"), ("edge essay", "writing")))
+        turns = [(framed(heading, lang, rng, t=topic), unknown.answer(lang, rng, kind))]
+        if rng.random() < 0.4:
+            turns.append((topic_question(topic, lang, rng), entry.answer[lang]))
+            if rng.random() < 0.3:
+                turns.reverse()
+        return turns
+
+    return talk
 
 
 def two_in_one(one: Explanation, two: Explanation, lang: Lang, rng: random.Random) -> Turn:

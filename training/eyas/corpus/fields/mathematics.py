@@ -7,6 +7,7 @@ import random
 from training.eyas.corpus.fields.facts import (
     Talk,
     Turn,
+    edge_talk,
     explanation_talk,
     fact_talk,
     follow,
@@ -64,5 +65,6 @@ TALKS: tuple[tuple[Talk, float], ...] = (
     (lesson_talk, 4),
     (explanation_talk("mathematics"), 6),
     (fact_talk("school", "mathematics", "shape"), 5),
+    (edge_talk("mathematics"), 1),
 )
 """The talks of this field with their weights."""

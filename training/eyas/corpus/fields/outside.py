@@ -15,12 +15,14 @@ from training.eyas.corpus.fields.facts import (
     Turn,
     explanation_question,
     explanations,
+    facts,
     follow,
     framed,
     framed_plain,
     other,
     pick,
     say,
+    sentence,
     topic_question,
 )
 from training.eyas.corpus.grammar import Lang, expand
@@ -285,8 +287,13 @@ def outside_talk(lang: Lang, rng: random.Random) -> list[Turn]:
 
 def contrast_talk(lang: Lang, rng: random.Random) -> list[Turn]:
     """The same frame twice: about something that Eyas knows, and about something that it does not know."""
-    way = rng.choice(("topic", "topic", "who", "born", "deed", "author", "what work"))
-    if way == "topic":
+    way = rng.choice(("topic", "topic", "fact", "fact", "who", "born", "deed", "author", "what work"))
+    if way == "fact":
+        fact = rng.choice(facts("school"))
+        inside = (framed("question", lang, rng, q=expand(fact.question[lang], rng)), sentence(fact.said(lang), lang))
+        name = rng.choice(("premise", "fact")) if lang == "zh" else "premise"
+        beyond = framed("question", lang, rng, q=slot(name, lang, rng))
+    elif way == "topic":
         entry = rng.choice([one for name in EXPLAINED for one in explanations(name) if one.topics[lang]])
         inside = (topic_question(rng.choice(entry.topics[lang]), lang, rng), entry.answer[lang])
         beyond = topic_question(slot(rng.choice(("topic", "topic", "thing")), lang, rng), lang, rng)

@@ -168,7 +168,9 @@ def single(work: Work, lang: Lang, rng: random.Random) -> Turn:
         return framed(way, lang, rng, FRAMES, w=name, k=kind), say(
             "yes" if yes else "no", lang, s=kind_fact(work, lang)
         )
-    same = [one for one in works() if one.sort == work.sort and one.author != work.author]
+    arts = ("painting", "print", "sculpture")
+    sorts = arts if work.sort in arts else (work.sort,)
+    same = [one for one in works() if one.sort in sorts and one.author != work.author]
     who = work.author[lang] if yes else rng.choice(same).author[lang]
     asked = framed("did author", lang, rng, FRAMES, w=name, p=who, **work.verbs(lang))
     return asked, say("yes" if yes else "no", lang, s=author(work, lang).rstrip(".。"))
