@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -66,6 +67,13 @@ async def test_what_a_backend_keeps_to_itself_is_null(server: LiveServer) -> Non
     found = await ask(server, model="canned", messages=EXAMPLE)
     assert found["template"] is None
     assert found["count"] > 0
+
+
+async def test_of_a_very_long_prompt_the_beginning_is_told(server: LiveServer) -> None:
+    began = monotonic()
+    found = await ask(server, model="eyas", messages=[{"role": "user", "content": "🦁" * 50_000}])
+    assert found["count"] > len(found["tokens"]) > 1000
+    assert monotonic() - began < 10  # 1.5 s on a quiet machine
 
 
 @pytest.mark.parametrize(

@@ -179,3 +179,11 @@ async def test_one_that_is_back_is_seen_within_a_minute(
         monkeypatch.setattr("falconry.engines.endpoints.FAILED_SECONDS", 0.0)
         await endpoints.refresh()
         assert endpoints.all()[0].state == "ready"
+
+
+@pytest.mark.parametrize("name", ["", " ", ".", "..", "/", "a//b", "a/../b", "./a", "a/", "a\n", "x" * 201])
+async def test_a_name_that_no_address_could_hold_is_refused(name: str, tmp_path: Path) -> None:
+    endpoints = Endpoints(Settings(data_dir=tmp_path))
+    with pytest.raises(InvalidRequest) as refused:
+        await endpoints.add(StoredEndpoint(name=name, url="http://127.0.0.1:1"), force=True)
+    assert refused.value.code == "endpoint_bad_name"

@@ -10,6 +10,10 @@ from falconry.chat.context_window import Prompter
 from falconry.errors import NotSupported
 from falconry.messages import ContextUse, Message, Token
 
+MOST_BYTES = 64 * 1024
+"""Of a prompt that are cut into tokens to be told one by one. 150,000 tokens of emoji took the engine ten seconds, and
+nobody reads so many."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
@@ -21,7 +25,7 @@ class Rendering:
         plain: the plain prompt format is used, since the model has no template of its own.
         template: the model's chat template, in Jinja; None where there is none or the backend does not tell.
         text: the exact prompt; None where the backend does not tell.
-        tokens: those of `text`, special ones marked; None where the backend does not tell.
+        tokens: those of the beginning of `text`, special ones marked; None where the backend does not tell.
     """
 
     messages: list[Message]
@@ -39,8 +43,12 @@ async def rendering(prompter: Prompter, messages: Sequence[Message], use: Contex
     template: str | None = None
     if text is not None:
         with suppress(NotSupported):
-            tokens = tuple(await prompter.engine.tokenize(text))
+            tokens = tuple(await prompter.engine.tokenize(_beginning(text)))
     if not prompter.plain:
         with suppress(NotSupported):
             template = (await prompter.engine.tokenizer_info()).chat_template
     return Rendering(list(messages), use, prompter.plain, template, text, tokens)
+
+
+def _beginning(text: str) -> str:
+    return text.encode("utf-8", "replace")[:MOST_BYTES].decode("utf-8", "ignore")

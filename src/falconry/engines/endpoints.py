@@ -172,9 +172,10 @@ class Endpoints:
 
         Raises InvalidRequest with the code and the sentence of what is wrong, StorageError.
         """
-        if not draft.name.strip() or not draft.name.isprintable() or len(draft.name) > LONGEST_NAME:
+        if not _is_name(draft.name):
             raise InvalidRequest(
-                f"An endpoint's name has 1 to {LONGEST_NAME} letters, all of which can be seen.",
+                f"An endpoint's name has 1 to {LONGEST_NAME} letters, all of which can be seen, and no part between "
+                "slashes that is empty or dots alone.",
                 code="endpoint_bad_name",
                 limit=LONGEST_NAME,
             )
@@ -313,6 +314,12 @@ def _key(endpoint: Endpoint) -> str:
 def _may_be_kept(problem: FalconryError, force: bool) -> bool:
     """Whether what a test found keeps an endpoint out: a cloud's metadata is never kept, whatever name leads there."""
     return problem.code in _PASSING or (force and problem.code != "endpoint_metadata_address")
+
+
+def _is_name(name: str) -> bool:
+    """Names stand in addresses of the API, where `a//b`, `.` and `..` mean something else."""
+    parts = [part.strip() for part in name.split("/")]
+    return name.isprintable() and len(name) <= LONGEST_NAME and all(part not in ("", ".", "..") for part in parts)
 
 
 def _may_have(old: StoredEndpoint, url: str) -> bool:
