@@ -136,6 +136,7 @@ def test_the_old_file_is_kept_as_it_was(tmp_path: Path) -> None:
     engine.dispose()
 
 
+@pytest.mark.timeout(300)  # a process for each statement; 12 s on a quiet machine
 def test_killed_after_any_statement_it_is_the_old_schema_or_the_new_one(database_url: str, tmp_path: Path) -> None:
     before = make_first_schema(database_url)
     engine = create_engine(database_url)
