@@ -96,7 +96,7 @@ def ask(heading: str, lang: Lang, rng: random.Random, **slots: str) -> str:
     """A question for what was told. A typo only where no slot could be harmed."""
     text = expand(rng.choice(_patterns(heading, lang)), rng, slots)
     if text[-1] not in "?？":
-        text += rng.choice((mark := _mark(text, lang), mark, mark, ""))
+        text += rng.choice((end := mark(text, lang), end, end, ""))
     if rng.random() < 0.25:
         opener = rng.choice(OPENERS[lang])
         return opener + text if lang == "en" else spaced(opener + text, lang)
@@ -116,7 +116,7 @@ IMPERATIVE: dict[Lang, re.Pattern[str]] = {
 """Requests that are no questions."""
 
 
-def _mark(text: str, lang: Lang) -> str:
+def mark(text: str, lang: Lang) -> str:
     """The mark at the end of a question or a request."""
     request = IMPERATIVE[lang].match(text)
     return ("." if request else "?") if lang == "en" else ("。" if request else "？")
