@@ -113,3 +113,14 @@ def test_law_and_health_point_to_those_who_know(lang: Lang) -> None:
                 "|律师|规定|医生|药师|就医|急救|咨询|当地",
                 entry.answers[lang][0],
             ), entry.name
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_wishes_may_come_from_the_user(lang: Lang) -> None:
+    rng = random.Random(6)
+    for talk, _ in systems.TALKS:
+        for _ in range(40):
+            question, answer = talk(lang, rng)[0]
+            assert len(question) > 8
+            if '"answer"' in question:
+                assert json.loads(answer)["answer"]

@@ -153,9 +153,9 @@ def filler(lang: Lang, rng: random.Random) -> Turn:
             return question, answer
 
 
-def fillers(lang: Lang, rng: random.Random, most: int = 5) -> list[Turn]:
+def fillers(lang: Lang, rng: random.Random, most: int = 6) -> list[Turn]:
     """None to several questions about other things, mostly few."""
-    count = min(most, rng.choice((0, 0, 1, 1, 1, 2, 2, 3, 4, 5)))
+    count = min(most, rng.choice((0, 0, 1, 1, 1, 2, 2, 3, 4, 5, 6)))
     return [filler(lang, rng) for _ in range(count)]
 
 

@@ -118,6 +118,20 @@ def long_item(lang: Lang, rng: random.Random, sentences: int = 1) -> Item:
     return Item(facts.explanation_question(entry, lang, rng), dict(entry.answer), brief, None)
 
 
+def brief_item(lang: Lang, rng: random.Random) -> Item:
+    """A question that the first sentence of an explanation answers: what the thing is, or the first one asked."""
+    while True:
+        entry = rng.choice(_explained())
+        if len(split(entry.answer[lang], lang)) > 1:
+            break
+    if entry.topics[lang]:
+        question = facts.topic_question(entry.topics[lang][0], lang, rng)
+    else:
+        question = facts.framed("question", lang, rng, q=expand(entry.questions[lang][0], rng))
+    brief = {each: entry.brief(each) for each in facts.LANGS}
+    return Item(question, dict(entry.answer), brief, None)
+
+
 def chat_item(lang: Lang, rng: random.Random) -> Item:
     """A greeting and the like."""
     entry = faq("smalltalk")[rng.choice(("greeting", "morning", "how are you", "thanks", "bye", "praise"))]
@@ -239,7 +253,7 @@ def in_a_word(lang: Lang, rng: random.Random) -> tuple[str, list[Turn]]:
 
 def in_a_sentence(lang: Lang, rng: random.Random) -> tuple[str, list[Turn]]:
     """The first sentence only."""
-    items = several(lambda lang, rng: long_item(lang, rng, 2), lang, rng)
+    items = several(brief_item, lang, rng)
     return system("sentence", mixed(lang, rng), rng), [(each.question, each.brief[lang]) for each in items]
 
 
@@ -255,7 +269,7 @@ def tone(lang: Lang, rng: random.Random) -> tuple[str, list[Turn]]:
     blank, word = (" " if lang == "en" else ""), said(kind, lang)
     message = system(kind, mixed(lang, rng), rng)
     if kind == "child":
-        return message, [(each.question, f"{word}{blank}{each.brief[lang]}") for each in several(long_item, lang, rng)]
+        return message, [(each.question, f"{word}{blank}{each.brief[lang]}") for each in several(brief_item, lang, rng)]
     turns = []
     for question, answer in any_turns(lang, rng, 700, ANY if kind != "formal" else memory.FILLERS):
         if kind in ("polite", "cheerful"):
@@ -289,7 +303,7 @@ def as_list(lang: Lang, rng: random.Random) -> tuple[str, list[Turn]]:
 def as_json(lang: Lang, rng: random.Random) -> tuple[str, list[Turn]]:
     """A JSON object with the bare answer, or with the sentence where there is no bare one."""
     turns = []
-    for each in several(short_item if rng.random() < 0.7 else long_item, lang, rng):
+    for each in several(short_item if rng.random() < 0.7 else brief_item, lang, rng):
         answer = each.word[lang] if each.word else each.brief[lang]
         turns.append((each.question, json.dumps({"answer": answer}, ensure_ascii=False)))
     return system("json", mixed(lang, rng), rng), turns
@@ -500,7 +514,7 @@ def neutral(lang: Lang, rng: random.Random) -> tuple[str, list[Turn]]:
     if draw < 0.3:
         message = LESSON
     elif draw < 0.5:
-        message = persona(rng.choice(("assistant", "assistant", "biologist", "programmer", "writer")), spoken)
+        message = persona(rng.choice(("assistant", "assistant", "biologist", "programmer", "writer", "simply")), spoken)
     else:
         message = rng.choice(OPENINGS[spoken])
     turns = any_turns(lang, rng)
@@ -508,6 +522,60 @@ def neutral(lang: Lang, rng: random.Random) -> tuple[str, list[Turn]]:
         turns = [*turns, *any_turns(lang, rng, 400)]
     return message, turns
 
+
+def combined(lang: Lang, rng: random.Random) -> tuple[str, list[Turn]]:
+    """Two wishes at once: a language, and a length or an ending."""
+    to: Lang = other(lang) if rng.random() < 0.7 else lang
+    spoken = mixed(lang, rng)
+    first = system(f"answer {to}", spoken, rng)
+    draw = rng.random()
+    if draw < 0.4:
+        second = system("word", spoken, rng)
+        items = several(short_item, lang, rng)
+        turns = [(each.question, facts.sentence((each.word or each.brief)[to], to)) for each in items]
+    elif draw < 0.7:
+        second = system("sentence", spoken, rng)
+        turns = [(each.question, each.brief[to]) for each in several(brief_item, lang, rng)]
+    else:
+        words = part(rng.choice(lists(FILE)["phrase"]), to)
+        second = system("ends", spoken, rng, p=words)
+        blank = " " if to == "en" else ""
+        turns = [(each.question, f"{each.whole[to]}{blank}{words}") for each in several(item, lang, rng)]
+    both = [first, second]
+    rng.shuffle(both)
+    if both[0][-1] not in '.。!！"”':
+        both[0] += "." if spoken == "en" else "。"
+    return (" " if spoken == "en" else "").join(both), turns
+
+
+IN_WORDS: tuple[tuple[SystemTalk, float], ...] = (
+    (language, 4),
+    (in_a_word, 4),
+    (in_a_sentence, 4),
+    (phrase, 2),
+    (as_list, 2),
+    (as_json, 2),
+)
+
+
+def instructed(lang: Lang, rng: random.Random) -> list[Turn]:
+    """The same wishes without a system message: the user says them before or behind the first question."""
+    talks, weights = zip(*IN_WORDS, strict=True)
+    message, turns = rng.choices(talks, weights)[0](lang, rng)
+    for opening in (*OPENINGS["en"], *OPENINGS["zh"]):
+        message = message.removeprefix(opening).strip()
+    question, answer = turns[0]
+    if not message.isascii() or lang == "en":
+        question = question if question[-1] in ".?!。？！" else question + ("?" if lang == "en" else "？")
+    blank = " " if lang == "en" or message.isascii() else ""
+    if message[-1] not in '.!。！"”':
+        message += "." if message.isascii() else "。"
+    first = f"{message}{blank}{question}" if rng.random() < 0.5 else f"{question}{blank}{message}"
+    return [(first, answer), *turns[1:]]
+
+
+TALKS: tuple[tuple[Talk, float], ...] = ((instructed, 1),)
+"""Talks without a system message that ask for a language, a length or a form."""
 
 SYSTEM_TALKS: tuple[tuple[SystemTalk, float], ...] = (
     (language, 12),
@@ -526,6 +594,7 @@ SYSTEM_TALKS: tuple[tuple[SystemTalk, float], ...] = (
     (careful("systems_health", "health", "medical"), 5),
     (shop, 6),
     (about_user, 4),
+    (combined, 5),
     (neutral, 12),
 )
 """System messages with their conversations, and how often, as weights."""
