@@ -51,22 +51,27 @@ def test_any_all_and_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "yes", "no"),
+    ("question", "answer", "yes", "no"),
     [
-        ("Yes, Lisbon is the capital.", True, False),
-        ("No, Rome is.", False, True),
-        ("A whale is not a fish.", False, True),
-        ("Penguins can't fly. They can swim.", False, True),
-        ("是的，冰岛是岛国。", True, False),
-        ("不是，鲸是哺乳动物。", False, True),
-        ("没错，蛇是爬行动物。", True, None),
+        ("is lisbon the capital?", "Yes, Lisbon is the capital.", True, False),
+        ("is lisbon the capital?", "Lisbon is the capital of Portugal.", True, False),
+        ("is milan the capital?", "No, Rome is.", False, True),
+        ("are whales fish", "A whale is not a fish.", False, True),
+        ("do penguins fly", "Penguins can't fly. They can swim.", False, True),
+        ("are snakes reptiles", "You are welcome!", False, False),
+        ("can it fly?", "A penguin cannot fly.", False, True),
+        ("冰岛是岛国吗", "是的，冰岛是岛国。", True, False),
+        ("冰岛是岛国吗", "冰岛是岛国。", True, False),
+        ("鲸是鱼吗", "不是，鲸是哺乳动物。", False, True),
+        ("企鹅会飞吗", "企鹅不会飞。", False, True),
+        ("企鹅会飞吗", "不客气！", False, False),
+        ("蛇是爬行动物吧", "没错，蛇是爬行动物。", True, False),
     ],
 )
-def test_yes_and_no(answer: str, yes: bool, no: bool | None) -> None:
-    lang = "zh" if rules.language(answer) == "zh" else "en"
-    assert (not wrong(answer, lang=lang, any=["@yes"])) is yes
-    if no is not None:
-        assert (not wrong(answer, lang=lang, any=["@no"])) is no
+def test_yes_and_no(question: str, answer: str, yes: bool, no: bool) -> None:
+    lang = rules.language(answer) or "en"
+    assert (not wrong(answer, lang=lang, question=question, any=["@yes"])) is yes
+    assert (not wrong(answer, lang=lang, question=question, any=["@no"])) is no
 
 
 @pytest.mark.parametrize(
@@ -172,7 +177,10 @@ def test_no_item_is_right_by_saying_nothing_much() -> None:
 
 
 def test_the_honest_answer_is_right_outside_and_wrong_inside() -> None:
-    right = {item.id: not rules.failures(item.expect, BIGGER[item.lang], lang=item.lang) for item in ALL}
+    right = {
+        item.id: not rules.failures(item.expect, BIGGER[item.lang], lang=item.lang, question=item.turns[-1])
+        for item in ALL
+    }
     outside = [item for item in ALL if item.outside and not item.expect.get("lang")]
     assert all(right[item.id] for item in outside), [item.id for item in outside if not right[item.id]]
     inside = [item for item in ALL if rules.inside(item.expect)]
