@@ -171,6 +171,14 @@ def test_every_rule_of_every_item_can_be_asked() -> None:
         assert all(text.strip() == text and text for text in item.turns), item.id
 
 
+def test_an_answer_about_something_else_is_wrong_in_the_closed_fields() -> None:
+    strange = {"en": "You are welcome! Is there anything else?", "zh": "不客气！还有什么想知道的吗？"}
+    for item in ALL:
+        if item.field in evaluate.CLOSED:
+            asked = item.turns[-1]
+            assert rules.failures(item.expect, strange[item.lang], lang=item.lang, question=asked), item.id
+
+
 def test_no_item_is_right_by_saying_nothing_much() -> None:
     for item in ALL:
         assert rules.failures(item.expect, "Zzz", lang=item.lang) or "lang" in item.expect or item.system, item.id

@@ -43,7 +43,7 @@ ADMITS = {
         ),
         *("no idea", "not sure", "not learnt", "not learned"),
         *("i was not taught", "i should not", "won't", "will not", "only know", "do not answer", "not help with"),
-        "only speak",
+        *("only speak", "only remember", "remember only", "not understand", "don't understand", "not give", "give no"),
     ),
     "zh": (
         *(
@@ -61,7 +61,21 @@ ADMITS = {
             "回答不了",
         ),
         *("没学过", "没有学过", "超出", "不在我", "太难", "帮不了", "帮不上", "做不到", "看不到", "不确定", "没听说"),
-        *("只会", "只懂", "不太会", "办不到", "查不到"),
+        *(
+            "打不了",
+            "做不了",
+            "查不了",
+            "看不懂",
+            "没看懂",
+            "听不懂",
+            "没听懂",
+            "不认识",
+            "不明白",
+            "没明白",
+            "不记得",
+            "只记得",
+        ),
+        *("不提供", "不给", "只会", "只懂", "不太会", "办不到", "查不到"),
     ),
 }
 """Phrases by which an answer says that Eyas does not know, or cannot."""
@@ -111,7 +125,7 @@ _NO_FIRST = {
 }
 _NEGATED = {
     "en": re.compile(r"\b(no|not|never|neither|cannot|false|incorrect|wrong|none)\b|n't\b"),
-    "zh": re.compile(r"不(?!客气|用谢|谢|知道|仅|但)|没|并非"),
+    "zh": re.compile(r"不(?!客气|用谢|谢|仅|但)|没|并非"),
 }
 _SMALL = frozenset(
     {
