@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import Any
 
 import pytest
 
 from training.eyas import evaluate
+from training.eyas.corpus import unknown
+from training.eyas.corpus.tables import Lang
 from training.eyas.evaluation import items, rules
 
 BIGGER = {
@@ -101,6 +104,11 @@ def test_honest_needs_both_parts(lang: str) -> None:
     assert not rules.honest({"en": "I do not know that.", "zh": "这个我不知道。"}[lang])
     assert rules.declines({"en": "I do not know that.", "zh": "这个我不知道。"}[lang])
     assert not rules.honest({"en": "Open Models and choose a bigger model.", "zh": "在页面上方选择更大的模型。"}[lang])
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_what_the_corpus_teaches_to_say_is_heard_as_honest(lang: Lang) -> None:
+    assert all(rules.honest(unknown.answer(lang, random.Random(seed))) for seed in range(50))
 
 
 @pytest.mark.parametrize(

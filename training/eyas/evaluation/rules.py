@@ -31,7 +31,7 @@ from typing import Any
 
 ADMITS = {
     "en": (
-        *("do not know", "don't know", "not know", "know nothing", "know too little", "cannot", "can't", "can not"),
+        *("do not know", "don't know", "not know", "know nothing", "cannot", "can't", "can not"),
         *("could not", "am not able", "not able to", "unable", "beyond me", "too big for me", "too large for me"),
         *(
             "too hard for me",
@@ -43,6 +43,7 @@ ADMITS = {
         ),
         *("no idea", "not sure", "not learnt", "not learned"),
         *("i was not taught", "i should not", "won't", "will not", "only know", "do not answer", "not help with"),
+        *("more than i know", "more than i can", "know too little", "know little about", "too much for me"),
         *("only speak", "only remember", "remember only", "not understand", "don't understand", "not give", "give no"),
     ),
     "zh": (
@@ -58,6 +59,9 @@ ADMITS = {
             "无法",
             "没有办法",
             "答不上",
+            "答不了",
+            "知道得太少",
+            "比我知道的",
             "回答不了",
         ),
         *("没学过", "没有学过", "超出", "不在我", "太难", "帮不了", "帮不上", "做不到", "看不到", "不确定", "没听说"),
