@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import importlib
+import json
 import random
 import re
 
 import pytest
 
-from training.eyas.corpus.fields import arithmetic, common, text_skills
+from training.eyas.corpus.fields import arithmetic, common, json_skills, text_skills, translate
 from training.eyas.corpus.grammar import Lang, parse
 from training.eyas.corpus.tables import faq
 
 LANGS: tuple[Lang, Lang] = ("en", "zh")
-FIELDS = ("arithmetic", "text_skills")
-FILES = ("arithmetic", "arithmetic_stories", "text_skills", "text_words", "text_reading")
+FIELDS = ("arithmetic", "text_skills", "translate", "json_skills")
+FILES = ("arithmetic", "arithmetic_stories", "text_skills", "text_words", "text_reading", "translate", "json_skills")
 both = pytest.mark.parametrize("lang", LANGS)
 every = pytest.mark.parametrize("field", FIELDS)
 
@@ -103,3 +104,30 @@ def test_lists_have_no_word_twice() -> None:
     for text in text_skills.ITEMS.values():
         words = text.split()
         assert len(words) == len(set(words)), [word for word in words if words.count(word) > 1]
+
+
+@both
+def test_json_is_json_with_what_the_sentence_says(lang: Lang) -> None:
+    rng = random.Random(4)
+    for _ in range(100):
+        for question, answer in json_skills.fill_talk(lang, rng):
+            for value in json.loads(answer).values():
+                assert str(value) in question
+
+
+@pytest.mark.parametrize(
+    ("en", "zh"), [("falcon", "猎鹰"), ("apple", "苹果"), ("tomorrow", "明天"), ("thank you", "谢谢"), ("to", None)]
+)
+def test_words_are_translated(en: str, zh: str | None) -> None:
+    assert translate.back("en").get(en) == zh
+    assert zh is None or translate.back("zh")[zh] == en
+
+
+def test_every_translation_is_reached() -> None:
+    assert len(translate.back("en")) > 500
+    assert not {word for word in translate.RARE.split() if word in dict(translate.words())}
+    patterns, slots = translate.sentences()
+    for en, zh in patterns:
+        names = re.findall(r"\{(\w+)\}", en)
+        assert sorted(names) == sorted(re.findall(r"\{(\w+)\}", zh))
+        assert set(names) <= set(slots)
