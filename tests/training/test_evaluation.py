@@ -10,7 +10,7 @@ import pytest
 
 from training.eyas import evaluate
 from training.eyas.corpus import unknown
-from training.eyas.corpus.tables import Lang
+from training.eyas.corpus.grammar import Lang
 from training.eyas.evaluation import items, rules
 
 BIGGER = {
