@@ -54,6 +54,10 @@ GAPS: dict[Lang, str] = {
     "蜘蛛有___条腿。=八;我们用___听声音。=耳朵;我们用___看东西。=眼睛;一小时有六十___。=分钟;"
     "母鸡下___。=蛋;冬天过后是___。=春天",
 }
+TOPICS: dict[Lang, str] = {
+    "en": "the sea;dogs;summer;my school;friendship;trees;China;music;the Moon;football;my holidays;bread;love",
+    "zh": "大海;狗;夏天;我的学校;友谊;树;春节;音乐;月亮;足球;我的假期;面包;火车;母爱",
+}
 ORDER = ("first item", "second item", "third item")
 
 
@@ -232,21 +236,23 @@ def table(name: str) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(cells) for cells in rows(name))
 
 
+@functools.cache
+def opposites(lang: Lang) -> dict[str, str]:
+    """Every word that has exactly one opposite in the table, with it."""
+    pairs = [(cells[0], cells[1]) if lang == "en" else (cells[2], cells[3]) for cells in table("text_words")]
+    pairs += [(b, a) for a, b in pairs]
+    names = [name for name, _ in pairs]
+    return {name: value for name, value in pairs if names.count(name) == 1}
+
+
 def lookup_talk(lang: Lang, rng: random.Random) -> list[Turn]:
     """Opposites, plurals, past forms, synonyms, rhymes, spelling: from their tables."""
     if rng.random() < 0.35:
-        cells = rng.choice(table("text_words"))
-        pair = [cells[0], cells[1]] if lang == "en" else [cells[2], cells[3]]
-        rng.shuffle(pair)
-        if pair[0] == "light":
-            pair = [pair[1], pair[0]]
-        turns = [
-            (asked(WORDS, "opposite", lang, rng, w=pair[0]), told(WORDS, "opposite", lang, rng, w=pair[0], r=pair[1]))
-        ]
+        pairs = rng.sample(sorted(opposites(lang).items()), 2)
+        w, r = pairs[0]
+        turns = [(asked(WORDS, "opposite", lang, rng, w=w), told(WORDS, "opposite", lang, rng, w=w, r=r))]
         if rng.random() < 0.4:
-            cells = rng.choice(table("text_words"))
-            w, r = (cells[0], cells[1]) if lang == "en" else (cells[2], cells[3])
-            w, r = (r, w) if w == "light" else (w, r)
+            w, r = pairs[1]
             more = f"and {w}?" if lang == "en" else f"那{w}呢？"
             turns.append((more, told(WORDS, "opposite", lang, rng, w=w, r=r)))
         return turns
@@ -302,7 +308,7 @@ def edge_talk(lang: Lang, rng: random.Random) -> list[Turn]:
         "zh": "写一篇关于{t}的作文;写一篇一千字的{t}故事;帮我写一篇关于{t}的演讲稿;帮我修改关于{t}的论文;"
         "写一篇{t}的长文章;写一份{t}的报告",
     }
-    pattern = rng.choice(ways[lang].split(";")).replace("{t}", rng.choice(ITEMS[lang].split()))
+    pattern = rng.choice(ways[lang].split(";")).replace("{t}", rng.choice(TOPICS[lang].split(";")))
     lead = {"en": ("", "Please ", "Can you ", "I need you to "), "zh": ("", "请", "麻烦你", "你能")}
     text = rng.choice(lead[lang]) + pattern
     text += ("?" if lang == "en" else "吗？") if text.startswith(("Can", "你能")) else ""
