@@ -251,7 +251,7 @@ async def test_enter_sends_but_not_while_chinese_is_composed(open_page: OpenPage
     await expect(box).to_have_value("你\n")  # the draft is kept
 
 
-async def test_what_is_typed_while_the_page_opens_stays(open_page: OpenPage) -> None:
+async def test_what_is_typed_and_attached_while_the_page_opens_stays(open_page: OpenPage) -> None:
     page = await open_page("/compare")
     held = asyncio.Event()
 
@@ -263,10 +263,13 @@ async def test_what_is_typed_while_the_page_opens_stays(open_page: OpenPage) -> 
     await page.reload()
     await choose(page, "canned", "thinks")
     await page.locator("#prompt textarea").fill("Early")
+    await page.locator("input[type=file]").set_input_files({"name": "a.txt", "mimeType": "text/plain", "buffer": b"Hi"})
+    await expect(page.locator(".f-upload[data-state=ready]")).to_have_count(1)
     async with page.expect_response(re.compile("/api/comparisons")):
         held.set()
     await page.wait_for_timeout(200)
     await expect(page.locator("#prompt textarea")).to_have_value("Early")
+    await expect(page.locator(".f-upload[data-state=ready]")).to_have_count(1)
 
 
 async def test_what_was_chosen_is_remembered(open_page: OpenPage) -> None:

@@ -188,6 +188,7 @@ async def test_a_picture_opens_large_with_the_keyboard_and_closes(open_chat: Ope
 async def test_an_edit_keeps_the_picture_or_takes_it_away(open_chat: Open) -> None:
     page = await open_chat()
     await attach(page, RED)
+    await expect(ready(page)).to_have_count(1)
     await ask(page, "What is it?")
     await ended(page)
     question = page.locator(".f-question")

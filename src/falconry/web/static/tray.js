@@ -60,10 +60,13 @@ export class Tray {
    * being uploaded goes on, and is found with its own draft.
    */
   restore(owner, files) {
+    const early = this.owner === null ? this.chips : []; // chosen while the page was still being put together
+    if (early.length) this.chips = [];
     this.chips.forEach((chip) => { chip.abort = null; });
     this.clear();
     this.owner = owner;
     for (const file of files) this.put(new Chip(this, file));
+    for (const chip of early) this.put(Object.assign(chip, { owner }));
     if (files.length) this.check().catch(() => { /* sending will tell */ });
   }
 
