@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -39,6 +39,11 @@ class Report:
         """
         return self.bandwidth / self.per_token if self.bandwidth and self.per_token else None
 
+    @property
+    def reply_tokens(self) -> float:
+        """Of the longest usual reply, by which a reader sees whether models were made to write alike."""
+        return max((measured.tokens for measured in self.measurements), default=0.0)
+
     def as_json(self) -> dict[str, Any]:
         """All of it, and the limit; times in seconds, sizes in bytes, speeds in tokens a second."""
         return {**asdict(self), "limit": self.limit}
@@ -63,8 +68,3 @@ def _speed(value: float | None) -> str:
     if value is None:
         return _NOTHING
     return f"{value:.1f}" if value < 100 else f"{value:.0f}"
-
-
-def longest(reports: Sequence[Report]) -> float:
-    """Tokens of the longest usual reply, by which a reader sees whether models were made to write alike."""
-    return max((measured.tokens for report in reports for measured in report.measurements), default=0.0)

@@ -142,7 +142,7 @@ def _bytes_per_token(pool: EnginePool, model: str) -> int | None:
 
 
 def _table(report: Report, terminal: Terminal) -> str:
-    from falconry.bench.report import longest, rows
+    from falconry.bench.report import rows
 
     say = terminal.text
     about = [report.engine]
@@ -153,7 +153,7 @@ def _table(report: Report, terminal: Terminal) -> str:
     if report.start.load_seconds is not None:
         about.append(say("bench_loaded", seconds=f"{report.start.load_seconds:.1f}"))
     lines = [f"{report.title} · {' · '.join(about)}"]
-    lines.append(say("bench_lengths", prompt=report.start.prompt_tokens, reply=f"{longest([report]):.0f}"))
+    lines.append(say("bench_lengths", prompt=report.start.prompt_tokens, reply=f"{report.reply_tokens:.0f}"))
     lines.append(aligned(rows(report, say)))
     if drafted := sum(measured.drafted for measured in report.measurements):
         accepted = sum(measured.accepted for measured in report.measurements)
